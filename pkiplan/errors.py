@@ -1,0 +1,47 @@
+"""What may go wrong. Only `cli/boundary.py` decides how an error looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pkiplan.diagnostics import Diagnostic
+
+
+class PkiplanError(Exception):
+    """An expected failure, told by diagnostics; never a traceback. Exit status 1."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("\n".join(diagnostic.summary for diagnostic in diagnostics))
+        self.diagnostics = diagnostics
+
+    @classmethod
+    def of(cls, summary: str, *, hint: str = "", code: str = "") -> PkiplanError:
+        """Make an error that has no place in a file."""
+        return cls(Diagnostic(summary=summary, hint=hint, code=code))
+
+
+class ManifestError(PkiplanError):
+    """The manifests cannot be used; every problem found is among the diagnostics."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        super().__init__(*diagnostics)
+
+
+class StalePlanError(PkiplanError):
+    """A saved plan does not fit what is there now; the diagnostics name each difference."""
+
+
+class SecretError(PkiplanError):
+    """A secret reference cannot be resolved, or does not open what it should; never holds a value."""
+
+
+class KeyMaterialError(PkiplanError):
+    """A private key cannot be read, parsed, opened or written."""
+
+
+class LockedError(PkiplanError):
+    """Another apply works on the same site."""
+
+
+class InterruptedByUserError(PkiplanError):
+    """The user or the system asked to stop (Ctrl-C, SIGTERM). Exit status 130."""

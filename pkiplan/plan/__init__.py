@@ -1,0 +1,1 @@
+"""The decision: checks, diff, order, guards, plan. Values in, values out."""
