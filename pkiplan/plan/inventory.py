@@ -1,0 +1,200 @@
+"""What exists, in order of urgency: the answer of `pkiplan status`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pkiplan.diagnostics import Diagnostic, Severity
+from pkiplan.model.keys import ManagedKey
+from pkiplan.model.observed import (
+    Found,
+    Missing,
+    ObservedCertificate,
+    ObservedResource,
+    ObservedState,
+    UnmanagedFile,
+)
+from pkiplan.model.resource import Kind, Resource
+from pkiplan.model.site import Site
+from pkiplan.model.validity import renewal_window
+from pkiplan.plan.changes import Action, Change, Plan
+
+OTHERS_MAY_READ = 0o004
+
+
+class Standing(StrEnum):
+    """How a resource stands, most urgent first."""
+
+    EXPIRED = "expired"
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    NOT_YET_VALID = "not yet valid"
+    BLOCKED = "blocked"
+    RENEWAL_DUE = "renewal due"
+    CHANGE_PENDING = "change pending"
+    VALID = "valid"
+
+
+URGENCY = {standing: rank for rank, standing in enumerate(Standing)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryEntry:
+    """One declared resource as it stands now.
+
+    `renews_at` is the moment from which `plan` renews it. `life_left` is the share of its life that is left, 0 to 1.
+    """
+
+    address: str
+    kind: Kind
+    standing: Standing
+    subject: str
+    issuer: str | None
+    path: str
+    key: str = ""
+    serial: int | None = None
+    fingerprint_sha256: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    renews_at: datetime | None = None
+    life_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Everything declared, most urgent first, what nobody declared, and what looks dangerous."""
+
+    site: str
+    made_at: datetime
+    entries: tuple[InventoryEntry, ...]
+    unmanaged: tuple[UnmanagedFile, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+    def expiring_before(self, moment: datetime) -> tuple[InventoryEntry, ...]:
+        """List what is expired by a moment, or has no certificate at all."""
+        return tuple(entry for entry in self.entries if entry.not_after is None or entry.not_after < moment)
+
+
+def take_inventory(site: Site, observed: ObservedState, plan: Plan, now: datetime) -> Inventory:
+    """Tell of every resource how it stands, sorted by urgency, then end of validity, then address."""
+    changes = {change.address: change for change in plan.changes}
+    entries = [_entry(site, resource, observed.of(resource.address), changes, now) for resource in site]
+    entries.sort(key=_urgency)
+    return Inventory(
+        site=site.name,
+        made_at=now,
+        entries=tuple(entries),
+        unmanaged=plan.unmanaged,
+        warnings=(*plan.warnings, *_dangers(site, observed, now)),
+    )
+
+
+def _urgency(entry: InventoryEntry) -> tuple[int, float, str]:
+    end = entry.not_after.timestamp() if entry.not_after else 0.0
+    return (URGENCY[entry.standing], end, entry.address)
+
+
+def _entry(
+    site: Site, resource: Resource, found: ObservedResource, changes: Mapping[str, Change], now: datetime
+) -> InventoryEntry:
+    change = changes.get(resource.address)
+    if not isinstance(found.certificate, Found):
+        standing = Standing.MISSING if isinstance(found.certificate, Missing) else Standing.DAMAGED
+        return InventoryEntry(
+            address=resource.address,
+            kind=resource.kind,
+            standing=standing,
+            subject=str(resource.subject),
+            issuer=resource.issuer,
+            path=site.certificate_path(resource),
+        )
+    certificate = found.certificate.value
+    life = certificate.not_after - certificate.not_before
+    left = (certificate.not_after - now) / life if life.total_seconds() > 0 else 0.0
+    return InventoryEntry(
+        address=resource.address,
+        kind=resource.kind,
+        standing=_standing(certificate, change, now),
+        subject=str(certificate.subject),
+        issuer=resource.issuer,
+        path=site.certificate_path(resource),
+        key=str(certificate.key_spec),
+        serial=certificate.serial,
+        fingerprint_sha256=certificate.fingerprint_sha256,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        renews_at=certificate.not_after - renewal_window(resource.renew_before, life),
+        life_left=min(max(left, 0.0), 1.0),
+    )
+
+
+def _standing(certificate: ObservedCertificate, change: Change | None, now: datetime) -> Standing:
+    if now > certificate.not_after:
+        return Standing.EXPIRED
+    if now < certificate.not_before:
+        return Standing.NOT_YET_VALID
+    if change is None:
+        return Standing.VALID
+    match change.action:
+        case Action.BLOCKED:
+            return Standing.BLOCKED
+        case Action.RENEW:
+            return Standing.RENEWAL_DUE
+        case Action.KEEP:
+            return Standing.VALID
+        case _:
+            return Standing.CHANGE_PENDING
+
+
+def _dangers(site: Site, observed: ObservedState, now: datetime) -> Iterator[Diagnostic]:
+    yield from _readable_keys(site, observed)
+    yield from _shared_keys(site, observed)
+    yield from _expired_anchors(site, observed, now)
+
+
+def _readable_keys(site: Site, observed: ObservedState) -> Iterator[Diagnostic]:
+    for resource in site:
+        key = observed.of(resource.address).key
+        if isinstance(resource.key, ManagedKey) and isinstance(key, Found) and key.value.file.mode & OTHERS_MAY_READ:
+            yield Diagnostic(
+                severity=Severity.WARNING,
+                code="key-readable-by-others",
+                summary=f"the private key of {resource.address} can be read by everyone (mode {key.value.file.mode:04o})",
+                place=resource.place,
+                hint=f"replace the key: `pkiplan plan --replace {resource.address} --rekey`; `apply` alone mends the mode",
+            )
+
+
+def _shared_keys(site: Site, observed: ObservedState) -> Iterator[Diagnostic]:
+    holders: dict[str, list[str]] = defaultdict(list)
+    for resource in site:
+        certificate = observed.of(resource.address).certificate
+        if isinstance(certificate, Found):
+            holders[certificate.value.spki_sha256].append(resource.address)
+    for addresses in holders.values():
+        if len(addresses) > 1:
+            yield Diagnostic(
+                severity=Severity.WARNING,
+                code="key-shared",
+                summary=f"one key is used by {', '.join(sorted(addresses))}",
+                hint="give each its own: `pkiplan plan --replace ADDRESS --rekey`",
+            )
+
+
+def _expired_anchors(site: Site, observed: ObservedState, now: datetime) -> Iterator[Diagnostic]:
+    for resource in site:
+        certificate = observed.of(resource.address).certificate
+        if not (resource.is_authority and resource.is_self_issued and isinstance(certificate, Found)):
+            continue
+        if now > certificate.value.not_after:
+            yield Diagnostic(
+                severity=Severity.WARNING,
+                code="trust-anchor-expired",
+                summary=f"the trust anchor {resource.address} expired on {certificate.value.not_after:%Y-%m-%d}",
+                place=resource.place,
+                hint="nothing beneath it verifies any more; `pkiplan apply` renews it, then distribute it again",
+            )
