@@ -163,9 +163,9 @@ def _readable_keys(site: Site, observed: ObservedState) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 severity=Severity.WARNING,
                 code="key-readable-by-others",
-                summary=f"the private key of {resource.address} can be read by everyone (mode {key.value.file.mode:04o})",
+                summary=f"the key of {resource.address} can be read by everyone (mode {key.value.file.mode:04o})",
                 place=resource.place,
-                hint=f"replace the key: `pkiplan plan --replace {resource.address} --rekey`; `apply` alone mends the mode",
+                hint=f"`apply` mends the mode; `--replace {resource.address} --rekey` replaces the key",
             )
 
 
