@@ -1,0 +1,1 @@
+"""Plans, results and diagnostics as text for people and as JSON for programs. Pure: values in, text out."""
