@@ -1,0 +1,169 @@
+"""Key pairs: made, described, identified, and asked whether a signature is theirs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificateIssuerPrivateKeyTypes,
+    CertificateIssuerPublicKeyTypes,
+    CertificatePublicKeyTypes,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pkiplan.model.keys import Curve, EcKeySpec, EdKeySpec, KeySpec, MlDsaKeySpec, ObservedKeySpec, OtherKey, RsaKeySpec
+from pkiplan.x509 import der
+
+PrivateKey: TypeAlias = CertificateIssuerPrivateKeyTypes
+PublicKey: TypeAlias = CertificateIssuerPublicKeyTypes
+
+_CURVES: dict[Curve, type[ec.EllipticCurve]] = {
+    Curve.P256: ec.SECP256R1,
+    Curve.P384: ec.SECP384R1,
+    Curve.P521: ec.SECP521R1,
+}
+_CURVE_NAMES = {curve.name: name for name, curve in _CURVES.items()}
+
+_ED_KEYS: dict[str, Callable[[], PrivateKey]] = {
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "ed448": ed448.Ed448PrivateKey.generate,
+}
+_ML_DSA_KEYS: dict[int, Callable[[], PrivateKey]] = {
+    44: mldsa.MLDSA44PrivateKey.generate,
+    65: mldsa.MLDSA65PrivateKey.generate,
+    87: mldsa.MLDSA87PrivateKey.generate,
+}
+
+# Signature algorithms that bring their own hash: RFC 8410, section 3, and RFC 9881, section 2.
+_OWN_HASH_OIDS: dict[type, str] = {
+    ed25519.Ed25519PublicKey: "1.3.101.112",
+    ed448.Ed448PublicKey: "1.3.101.113",
+    mldsa.MLDSA44PublicKey: "2.16.840.1.101.3.4.3.17",
+    mldsa.MLDSA65PublicKey: "2.16.840.1.101.3.4.3.18",
+    mldsa.MLDSA87PublicKey: "2.16.840.1.101.3.4.3.19",
+}
+
+
+def generate_key(spec: KeySpec) -> PrivateKey:
+    """Make a new private key."""
+    match spec:
+        case RsaKeySpec(size):
+            # 65537: BR 6.1.6 and every library agree on it.
+            return rsa.generate_private_key(public_exponent=65537, key_size=size)
+        case EcKeySpec(curve):
+            return ec.generate_private_key(_CURVES[curve]())
+        case EdKeySpec(algorithm):
+            return _ED_KEYS[algorithm]()
+        case MlDsaKeySpec(parameter_set):
+            return _ML_DSA_KEYS[parameter_set]()
+
+
+def key_spec(public_key: CertificatePublicKeyTypes) -> ObservedKeySpec:
+    """Describe a public key in the words of the manifest."""
+    match public_key:
+        case rsa.RSAPublicKey():
+            return RsaKeySpec(public_key.key_size)
+        case ec.EllipticCurvePublicKey():
+            curve = _CURVE_NAMES.get(public_key.curve.name)
+            return OtherKey(f"ecdsa {public_key.curve.name}") if curve is None else EcKeySpec(curve)
+        case ed25519.Ed25519PublicKey():
+            return EdKeySpec("ed25519")
+        case ed448.Ed448PublicKey():
+            return EdKeySpec("ed448")
+        case mldsa.MLDSA44PublicKey():
+            return MlDsaKeySpec(44)
+        case mldsa.MLDSA65PublicKey():
+            return MlDsaKeySpec(65)
+        case mldsa.MLDSA87PublicKey():
+            return MlDsaKeySpec(87)
+        case dsa.DSAPublicKey():
+            return OtherKey(f"dsa {public_key.key_size}")
+    return OtherKey(type(public_key).__name__.removesuffix("PublicKey").lower())
+
+
+def spki_der(public_key: CertificatePublicKeyTypes) -> bytes:
+    """Encode a public key as SubjectPublicKeyInfo (RFC 5280, 4.1.2.7)."""
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def spki_sha256(public_key: CertificatePublicKeyTypes) -> str:
+    """Return the digest by which pkiplan tells keys apart."""
+    return hashlib.sha256(spki_der(public_key)).hexdigest()
+
+
+def public_key_facts(public_key: CertificatePublicKeyTypes) -> tuple[ObservedKeySpec, str]:
+    """Describe a public key, and give the SHA-256 of its SubjectPublicKeyInfo in hex."""
+    return key_spec(public_key), spki_sha256(public_key)
+
+
+def key_identifier(public_key: CertificatePublicKeyTypes) -> bytes:
+    """Return the key identifier: SHA-1 of the key's bits (RFC 5280, 4.2.1.2, method 1)."""
+    return key_identifier_of_spki(spki_der(public_key))
+
+
+def key_identifier_of_spki(subject_public_key_info: bytes) -> bytes:
+    """Return the key identifier of an encoded public key."""
+    return hashlib.sha1(der.key_bits(subject_public_key_info), usedforsecurity=False).digest()
+
+
+def default_digest(spec: KeySpec) -> str | None:
+    """Name the hash that a key signs with when the manifest names none; None where the algorithm brings its own.
+
+    An ECDSA key takes the hash of its own strength (RFC 5758, 3.2; BR 7.1.3.2.2).
+    """
+    match spec:
+        case RsaKeySpec() | EcKeySpec(Curve.P256):
+            return "sha256"
+        case EcKeySpec(Curve.P384):
+            return "sha384"
+        case EcKeySpec():
+            return "sha512"
+        case EdKeySpec() | MlDsaKeySpec():
+            return None
+
+
+def signature_verifies(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes) -> bool:
+    """Tell whether a certificate is signed with a key, whatever either of them holds."""
+    try:
+        parts = der.certificate_parts(certificate.public_bytes(Encoding.DER))
+        if parts.inner_signature_algorithm != parts.outer_signature_algorithm:
+            return False  # RFC 5280, 4.1.1.2: both MUST name the same algorithm
+        return _verify(certificate, public_key)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        return False
+
+
+def _verify(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes) -> bool:
+    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+    parameters = certificate.signature_algorithm_parameters
+    match public_key:
+        case rsa.RSAPublicKey():
+            if not isinstance(parameters, padding.PKCS1v15 | padding.PSS):
+                return False
+            digest = certificate.signature_hash_algorithm
+            if digest is None:
+                return False
+            public_key.verify(signature, signed, parameters, digest)
+        case ec.EllipticCurvePublicKey():
+            if not isinstance(parameters, ec.ECDSA):
+                return False
+            public_key.verify(signature, signed, parameters)
+        case (
+            ed25519.Ed25519PublicKey()
+            | ed448.Ed448PublicKey()
+            | mldsa.MLDSA44PublicKey()
+            | mldsa.MLDSA65PublicKey()
+            | mldsa.MLDSA87PublicKey()
+        ):
+            own = next(oid for kind, oid in _OWN_HASH_OIDS.items() if isinstance(public_key, kind))
+            if certificate.signature_algorithm_oid.dotted_string != own:
+                return False
+            public_key.verify(signature, signed)
+        case _:
+            return False
+    return True

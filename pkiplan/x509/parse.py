@@ -1,0 +1,192 @@
+"""Certificates and public keys out of files' bytes; whatever the bytes are, the worst is a `KeyMaterialError`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Sequence
+from typing import get_args
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
+
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.errors import KeyMaterialError
+from pkiplan.model.extensions import EXTENSION_OIDS
+from pkiplan.model.keys import ObservedKeySpec, OtherKey
+from pkiplan.model.observed import FileFacts, ObservedCertificate
+from pkiplan.x509 import der
+from pkiplan.x509.extensions import CertificateExtensions
+from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec, signature_verifies, spki_sha256
+from pkiplan.x509.names import parse_name
+
+# A chain of thirty-odd certificates with ML-DSA keys stays far below; a verifier that reads more is asked to
+# do somebody else's work.
+LARGEST_PEM = 1 << 20
+MOST_CERTIFICATES = 64
+
+# Said again, with a place, by the lint.
+warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
+warnings.filterwarnings("ignore", message="Invalid ASN.1 .UTF-8 characters in a VisibleString.")
+
+_PEM_CERTIFICATE = re.compile(
+    rb"-----BEGIN (?:X509 )?CERTIFICATE-----.*?-----END (?:X509 )?CERTIFICATE-----", re.DOTALL
+)
+_PEM_BEGIN_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----")
+
+_UNPARSABLE = (ValueError, TypeError, KeyError, x509.InvalidVersion, UnsupportedAlgorithm, OverflowError)
+
+_KEY_IDENTIFIERS = frozenset({EXTENSION_OIDS["subject_key_identifier"], EXTENSION_OIDS["authority_key_identifier"]})
+
+
+def _damaged(summary: str) -> KeyMaterialError:
+    return KeyMaterialError(Diagnostic(summary=summary, code="damaged"))
+
+
+def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
+    """Read every certificate of a PEM file, in order; text around the blocks and blocks of other kinds are skipped."""
+    if len(data) > LARGEST_PEM:
+        raise _damaged(f"{len(data)} bytes are too many for a certificate file (at most {LARGEST_PEM})")
+    begun = len(_PEM_BEGIN_CERTIFICATE.findall(data))
+    if begun > MOST_CERTIFICATES:
+        raise _damaged(f"{begun} certificates are too many for one file (at most {MOST_CERTIFICATES})")
+    blocks = _PEM_CERTIFICATE.findall(data) if begun else []
+    if not blocks:
+        raise _damaged("holds no certificate in PEM form" if data.strip() else "is empty")
+    if len(blocks) != begun:
+        raise _damaged("a certificate is cut short")
+    return tuple(_load_block(block) for block in blocks)
+
+
+def _load_block(block: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(block)
+    except _UNPARSABLE:
+        raise _damaged("a certificate does not parse") from None
+
+
+def load_der_certificate(data: bytes) -> x509.Certificate:
+    """Read one certificate in DER."""
+    if len(data) > LARGEST_PEM:
+        raise _damaged(f"{len(data)} bytes are too many for a certificate (at most {LARGEST_PEM})")
+    try:
+        return x509.load_der_x509_certificate(data)
+    except _UNPARSABLE:
+        raise _damaged("the certificate does not parse") from None
+
+
+def load_public_key(data: bytes) -> PublicKey:
+    """Read a public key in PEM (SubjectPublicKeyInfo) that certificates can be signed with."""
+    try:
+        public_key = load_pem_public_key(data)
+    except _UNPARSABLE:
+        raise _damaged("the public key does not parse") from None
+    return _signing(public_key)
+
+
+def load_request(data: bytes) -> PublicKey:
+    """Read the key of a PKCS#10 request in PEM and check its proof of possession (RFC 2986, section 3)."""
+    try:
+        request = x509.load_pem_x509_csr(data)
+        is_proved = request.is_signature_valid
+        public_key = request.public_key()
+    except _UNPARSABLE:
+        raise _damaged("the request does not parse") from None
+    if not is_proved:
+        raise _damaged("the request is not signed with its own key")
+    return _signing(public_key)
+
+
+def _signing(public_key: object) -> PublicKey:
+    if not isinstance(public_key, get_args(PublicKey)):
+        raise _damaged(f"a key of type {type(public_key).__name__} cannot sign")
+    return public_key
+
+
+def certificate_facts(
+    certificate: x509.Certificate,
+    *,
+    file: FileFacts,
+    candidates: Sequence[CertificatePublicKeyTypes] = (),
+    certificates_in_file: int = 1,
+) -> ObservedCertificate:
+    """Describe a certificate as a value.
+
+    Its signature is tried under each candidate key, and under its own where it is self-issued.
+    """
+    try:
+        return _facts(certificate, file, candidates, certificates_in_file)
+    except _UNPARSABLE:
+        raise _damaged("a certificate parses, but what it holds does not") from None
+
+
+def _facts(
+    certificate: x509.Certificate,
+    file: FileFacts,
+    candidates: Sequence[CertificatePublicKeyTypes],
+    certificates_in_file: int,
+) -> ObservedCertificate:
+    encoded = certificate.public_bytes(Encoding.DER)
+    parts = der.certificate_parts(encoded)
+    extensions = CertificateExtensions(certificate)
+    subject_key_id = extensions.get(x509.SubjectKeyIdentifier)
+    authority_key_id = extensions.get(x509.AuthorityKeyIdentifier)
+    own_key = _public_key(certificate)
+    keys = [*candidates]
+    if own_key is not None and parts.issuer == parts.subject:
+        keys.append(own_key)
+    return ObservedCertificate(
+        file=file,
+        fingerprint_sha256=hashlib.sha256(encoded).hexdigest(),
+        subject=parse_name(parts.subject),
+        issuer=parse_name(parts.issuer),
+        subject_der=parts.subject,
+        issuer_der=parts.issuer,
+        serial=certificate.serial_number,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        spki_sha256=hashlib.sha256(parts.subject_public_key_info).hexdigest(),
+        key_spec=_key_spec(certificate, own_key),
+        signature_digest=_signature_digest(certificate),
+        signature_is_pss=isinstance(_signature_parameters(certificate), padding.PSS),
+        extensions=tuple(e for e in extensions.all() if e.oid not in _KEY_IDENTIFIERS),
+        subject_key_id=None if subject_key_id is None else subject_key_id.digest,
+        authority_key_id=None if authority_key_id is None else authority_key_id.key_identifier,
+        has_foreign_aki=authority_key_id is not None and authority_key_id.authority_cert_serial_number is not None,
+        key_id_of_key=key_identifier_of_spki(parts.subject_public_key_info),
+        verified_by=frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key)),
+        version=certificate.version.value + 1,
+        certificates_in_file=certificates_in_file,
+    )
+
+
+def _public_key(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:
+    try:
+        return certificate.public_key()
+    except _UNPARSABLE:
+        return None
+
+
+def _key_spec(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes | None) -> ObservedKeySpec:
+    if public_key is None:
+        return OtherKey(f"algorithm {certificate.public_key_algorithm_oid.dotted_string}")
+    return key_spec(public_key)
+
+
+def _signature_digest(certificate: x509.Certificate) -> str | None:
+    try:
+        digest = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return f"algorithm {certificate.signature_algorithm_oid.dotted_string}"
+    return None if digest is None else digest.name
+
+
+def _signature_parameters(certificate: x509.Certificate) -> object:
+    try:
+        return certificate.signature_algorithm_parameters
+    except _UNPARSABLE:
+        return None
