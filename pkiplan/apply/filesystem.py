@@ -1,0 +1,249 @@
+"""Every call by which apply changes the tree: one thin layer over `os`, by open directory and name.
+
+Nothing here follows a link, and nothing else in `apply` changes a file, so that a test which kills or fails one of
+these calls after another (`filesystem.os` replaced by a counting stand-in) has seen them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+# Where hard links cannot be made: another mount, a file system without them, another user's file
+# (proc_sys_fs(5), protected_hardlinks), too many of them. Then the file is copied.
+_NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Mode, user and group that a file gets, by number; None leaves what the process gives."""
+
+    mode: int
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def is_given_away(self) -> bool:
+        """Tell whether the file gets another user or group than the process gives it."""
+        return self.uid is not None or self.gid is not None
+
+
+PRIVATE = Placement(0o600)
+PUBLIC = Placement(0o644)
+
+
+def open_directory(name: str, parent: int | None = None) -> int:
+    """Open a directory that is no link; the caller closes it."""
+    return os.open(name, _DIRECTORY, dir_fd=parent)
+
+
+def open_root(path: str) -> int:
+    """Open a directory by path, links on the way and all; the caller closes it."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def close(descriptor: int) -> None:
+    """Close a directory."""
+    os.close(descriptor)
+
+
+def make_directory(parent: int, name: str, mode: int = 0o700) -> bool:
+    """Make a directory with this very mode, whatever the umask; return whether it was not there before."""
+    try:
+        os.mkdir(name, mode, dir_fd=parent)
+    except FileExistsError:
+        return False
+    umask_took = mode & ~stat.S_IMODE(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    if umask_took:
+        with _opened(parent, name, _DIRECTORY) as descriptor:
+            os.fchmod(descriptor, mode)
+    return True
+
+
+def make_path(path: str, mode: int) -> None:
+    """Make a directory by absolute path, and what is missing above it as `mkdir -p` does."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, mode)
+
+
+def set_directory_placement(parent: int, name: str, placement: Placement) -> None:
+    """Give a directory its mode and group, where it has others."""
+    with _opened(parent, name, _DIRECTORY) as descriptor:
+        facts = os.fstat(descriptor)
+        wants_owner = placement.uid not in (None, facts.st_uid) or placement.gid not in (None, facts.st_gid)
+        if wants_owner:
+            os.fchown(descriptor, _number(placement.uid), _number(placement.gid))
+        if stat.S_IMODE(facts.st_mode) != placement.mode:
+            os.fchmod(descriptor, placement.mode)
+
+
+def create_file(parent: int, name: str, content: bytes, placement: Placement) -> None:
+    """Write a new file that at no instant is more open than it shall be; it is not synced yet."""
+    # A file that will be given away is the process's own alone until it is.
+    first_mode = placement.mode & 0o600 if placement.is_given_away else placement.mode
+    descriptor = os.open(name, _NEW_FILE, first_mode, dir_fd=parent)
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        if placement.is_given_away:
+            os.fchown(descriptor, _number(placement.uid), _number(placement.gid))
+        # The umask may have taken bits away; it never adds any.
+        os.fchmod(descriptor, placement.mode)
+    finally:
+        os.close(descriptor)
+
+
+def append(parent: int, name: str, content: bytes, placement: Placement) -> None:
+    """Add to the end of a file in one write, and make the file where there is none; it is not synced yet."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, flags, placement.mode, dir_fd=parent)
+    try:
+        before = os.fstat(descriptor).st_size
+        written = os.write(descriptor, content)
+        if written != len(content):
+            # Half a line would break every later reader: OpenSSL refuses the whole file.
+            os.ftruncate(descriptor, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+    finally:
+        os.close(descriptor)
+
+
+def read_file(parent: int, name: str, limit: int) -> bytes:
+    """Read a regular file that is no link."""
+    with _opened(parent, name, _READ) as descriptor:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        parts: list[bytes] = []
+        size = 0
+        while size <= limit and (part := os.read(descriptor, 1 << 20)):
+            parts.append(part)
+            size += len(part)
+        if size > limit:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
+        return b"".join(parts)
+
+
+def link_or_copy(source: int, source_name: str, target: int, target_name: str, limit: int) -> None:
+    """Put a file in a second place: by a hard link, else by a copy with the same mode."""
+    try:
+        os.link(source_name, target_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    else:
+        return
+    facts = os.stat(source_name, dir_fd=source, follow_symlinks=False)
+    content = read_file(source, source_name, limit)
+    create_file(target, target_name, content, Placement(stat.S_IMODE(facts.st_mode)))
+
+
+def replace_link(parent: int, name: str, target: str, temporary: str) -> None:
+    """Make a name a symbolic link in one step, whatever file or link it was before."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=parent)
+    os.symlink(target, temporary, dir_fd=parent)
+    os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+
+def rename(parent: int, old: str, new: str, new_parent: int | None = None) -> None:
+    """Rename in one step; a file of the new name is replaced."""
+    os.rename(old, new, src_dir_fd=parent, dst_dir_fd=parent if new_parent is None else new_parent)
+
+
+def unlink(parent: int, name: str) -> None:
+    """Remove a file or link; one that is gone already is no matter."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)
+
+
+def remove_directory_if_empty(parent: int, name: str) -> None:
+    """Remove a directory that holds nothing; leave any other."""
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            raise
+
+
+def remove_tree(parent: int, name: str) -> None:
+    """Remove a file, a link, or a directory with what it holds; links in it are removed, never followed."""
+    try:
+        facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(facts.st_mode):
+        unlink(parent, name)
+        return
+    with _opened(parent, name, _DIRECTORY) as descriptor:
+        for entry in sorted(os.listdir(descriptor)):
+            remove_tree(descriptor, entry)
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(name, dir_fd=parent)
+
+
+def sync_file(parent: int, name: str) -> None:
+    """Put a file's content on the disk."""
+    with _opened(parent, name, _READ) as descriptor:
+        os.fsync(descriptor)
+
+
+def sync_directory(descriptor: int) -> None:
+    """Put a directory's names on the disk."""
+    os.fsync(descriptor)
+
+
+def names_in(directory: int) -> list[str]:
+    """List the names in an open directory, sorted."""
+    return sorted(os.listdir(directory))
+
+
+def link_target(parent: int, name: str) -> str | None:
+    """Return what a symbolic link holds, or None where there is none."""
+    try:
+        return os.readlink(name, dir_fd=parent)
+    except OSError:
+        return None
+
+
+def file_facts(parent: int, name: str) -> os.stat_result | None:
+    """Return the facts of a name itself, not of what it may link to, or None where there is nothing."""
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def is_regular(parent: int, name: str) -> bool:
+    """Tell whether a name is a regular file."""
+    facts = file_facts(parent, name)
+    return facts is not None and stat.S_ISREG(facts.st_mode)
+
+
+def is_directory(parent: int, name: str) -> bool:
+    """Tell whether a name is a directory, not a link to one."""
+    facts = file_facts(parent, name)
+    return facts is not None and stat.S_ISDIR(facts.st_mode)
+
+
+@contextlib.contextmanager
+def _opened(parent: int, name: str, flags: int) -> Iterator[int]:
+    descriptor = os.open(name, flags, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _number(value: int | None) -> int:
+    return -1 if value is None else value

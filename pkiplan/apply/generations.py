@@ -1,0 +1,241 @@
+"""Switch the files of a certificate in one step, as Kubernetes' secret volumes do.
+
+`cert.pem` is a link to `..data/cert.pem` and `..data` a link to the current generation, a directory. A new generation is
+written whole and put on the disk before one rename of `..data` makes it the current one. The one before it stays, so
+that a reader who resolved `..data` just before can still open what it found there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from pkiplan.apply import filesystem
+from pkiplan.apply.filesystem import Placement
+from pkiplan.apply.tree import PRIVATE_DIRECTORY, parts_of
+from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX
+
+_GENERATION = re.compile(r"\.\.\d{8}T\d{6}Z-[0-9a-f]{8}(?:-[0-9a-z]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation that is being written: its name beside `..data`, and the run that writes it."""
+
+    name: str
+    run: str
+
+
+def generation_of_run(now: datetime, run: str) -> Generation:
+    """Name the generation that a run writes, by its time and the run's own mark."""
+    return Generation(f"{STAGED_PREFIX}{now:%Y%m%dT%H%M%SZ}-{run}", run)
+
+
+def is_generation(name: str) -> bool:
+    """Tell whether a name is one that pkiplan gives to generations."""
+    return _GENERATION.fullmatch(name) is not None
+
+
+def current_generation(directory: int) -> str | None:
+    """Return the name of the current generation, or None where `..data` is missing or not one of ours."""
+    target = filesystem.link_target(directory, DATA_LINK)
+    return target if target is not None and is_generation(target) else None
+
+
+def begin(directory: int, generation: Generation) -> int:
+    """Make the directory of a generation and open it; the caller closes it."""
+    filesystem.make_directory(directory, generation.name, PRIVATE_DIRECTORY)
+    return filesystem.open_directory(generation.name, directory)
+
+
+def write(generation: int, name: str, content: bytes, placement: Placement) -> None:
+    """Write a new file of a generation; a name may have directories in it."""
+    with _parent(generation, name, make=True) as (parent, last):
+        filesystem.create_file(parent, last, content, placement)
+
+
+def read(generation: int, name: str) -> bytes:
+    """Read a file of a generation back."""
+    with _parent(generation, name) as (parent, last):
+        return filesystem.read_file(parent, last, LARGEST_PEM)
+
+
+def carry_over(directory: int, generation: int, name: str) -> bool:
+    """Take over into a generation what is published under a name; return whether there was a file to take."""
+    with published(directory, name) as found:
+        if found is None:
+            return False
+        source, source_name = found
+        with _parent(generation, name, make=True) as (parent, last):
+            filesystem.link_or_copy(source, source_name, parent, last, LARGEST_PEM)
+        return True
+
+
+def undeclared(directory: int, generation: int) -> list[str]:
+    """List what the current generation holds and the new one does not: files no longer declared, never touched."""
+    current = current_generation(directory)
+    if current is None:
+        return []
+    with contextlib.closing(_Open(directory, current)) as opened:
+        return sorted(set(_files_in(opened.descriptor)) - set(_files_in(generation)))
+
+
+@contextlib.contextmanager
+def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
+    """Give an open directory and a name in it where the file published as `name` really lies, or None.
+
+    A link that is not pkiplan's own counts as nothing: what it leads to belongs to somebody else.
+    """
+    current = current_generation(directory)
+    link = public_link(name)
+    with contextlib.ExitStack() as stack:
+        try:
+            parent, last = stack.enter_context(_parent(directory, name))
+        except OSError:
+            yield None
+            return
+        if filesystem.is_regular(parent, last):
+            yield parent, last
+            return
+        if current is None or filesystem.link_target(parent, last) != link:
+            yield None
+            return
+        try:
+            opened = stack.enter_context(contextlib.closing(_Open(directory, current)))
+            inner, last = stack.enter_context(_parent(opened.descriptor, name))
+        except OSError:
+            yield None
+            return
+        yield (inner, last) if filesystem.is_regular(inner, last) else None
+
+
+def public_link(name: str) -> str:
+    """Return what the public name of a generation's file links to."""
+    return f"{'../' * name.count('/')}{DATA_LINK}/{name}"
+
+
+def sync(generation: int) -> None:
+    """Put a generation on the disk: every file in it, and its directories."""
+    for name in filesystem.names_in(generation):
+        if filesystem.is_directory(generation, name):
+            with contextlib.closing(_Open(generation, name)) as opened:
+                sync(opened.descriptor)
+        else:
+            filesystem.sync_file(generation, name)
+    filesystem.sync_directory(generation)
+
+
+def switch(directory: int, generation: Generation, names: Iterable[str]) -> str | None:
+    """Make a generation the current one, and its files public; return the name of the one before it.
+
+    Public names are links that stay for ever. They are made before the switch, so that a new file appears with its
+    generation. A plain file in the place of a link first becomes a link to itself, in a generation of what is there.
+    """
+    wanted = sorted(names)
+    plain = [name for name in wanted if _is_plain(directory, name)]
+    if plain:
+        _move_into_generation(directory, generation, plain)
+    before = current_generation(directory)
+    for name in wanted:
+        _publish_name(directory, generation, name)
+    filesystem.sync_directory(directory)
+    filesystem.replace_link(directory, DATA_LINK, generation.name, f"{DATA_LINK}-{generation.run}")
+    filesystem.sync_directory(directory)
+    return before
+
+
+def remove_older(directory: int, keep: Iterable[str]) -> None:
+    """Remove all generations but those named, and the current one."""
+    kept = {*keep, current_generation(directory)}
+    for name in filesystem.names_in(directory):
+        if is_generation(name) and name not in kept:
+            filesystem.remove_tree(directory, name)
+
+
+def discard(directory: int, run: str) -> bool:
+    """Remove what a run left here unpublished; return whether there was anything."""
+    current = current_generation(directory)
+    found = False
+    for name in filesystem.names_in(directory):
+        if is_staged_by(name, run) and name != current:
+            filesystem.remove_tree(directory, name)
+            found = True
+    return found
+
+
+def is_staged_by(name: str, run: str) -> bool:
+    """Tell whether a name was given by this run: a generation, a link or file waiting for its switch."""
+    return name.startswith(STAGED_PREFIX) and f"-{run}" in name
+
+
+def _move_into_generation(directory: int, generation: Generation, plain: list[str]) -> None:
+    """Make plain files links without changing what a reader sees, so that the switch can be one step for all."""
+    interim = Generation(f"{generation.name}-plain", generation.run)
+    filesystem.remove_tree(directory, interim.name)
+    current = current_generation(directory)
+    with contextlib.closing(_Open(directory, interim.name, make=True)) as opened:
+        names = set(plain)
+        if current is not None:
+            with contextlib.closing(_Open(directory, current)) as old:
+                names.update(_files_in(old.descriptor))
+        for name in sorted(names):
+            carry_over(directory, opened.descriptor, name)
+        sync(opened.descriptor)
+    filesystem.sync_directory(directory)
+    filesystem.replace_link(directory, DATA_LINK, interim.name, f"{DATA_LINK}-{generation.run}")
+    for name in plain:
+        _publish_name(directory, generation, name)
+
+
+def _publish_name(directory: int, generation: Generation, name: str) -> None:
+    with _parent(directory, name, make=True) as (parent, last):
+        target = public_link(name)
+        if filesystem.link_target(parent, last) != target:
+            filesystem.replace_link(parent, last, target, f"{STAGED_PREFIX}link-{generation.run}")
+
+
+def _is_plain(directory: int, name: str) -> bool:
+    try:
+        with _parent(directory, name) as (parent, last):
+            return filesystem.is_regular(parent, last)
+    except OSError:
+        return False
+
+
+def _files_in(directory: int, prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name in filesystem.names_in(directory):
+        if filesystem.is_directory(directory, name):
+            with contextlib.closing(_Open(directory, name)) as opened:
+                found.extend(_files_in(opened.descriptor, f"{prefix}{name}/"))
+        else:
+            found.append(prefix + name)
+    return found
+
+
+@contextlib.contextmanager
+def _parent(directory: int, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+    """Open the directory that a name like `sub/file` lies in; give it with the last part."""
+    *above, last = parts_of(name)
+    with contextlib.ExitStack() as stack:
+        current = directory
+        for part in above:
+            current = stack.enter_context(contextlib.closing(_Open(current, part, make=make))).descriptor
+        yield current, last
+
+
+class _Open:
+    """An open directory that `contextlib.closing` can close."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, parent: int, name: str, *, make: bool = False) -> None:
+        if make:
+            filesystem.make_directory(parent, name, PRIVATE_DIRECTORY)
+        self.descriptor = filesystem.open_directory(name, parent)
+
+    def close(self) -> None:
+        filesystem.close(self.descriptor)

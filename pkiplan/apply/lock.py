@@ -1,0 +1,98 @@
+"""One apply at a time: a lock of the kernel on a file that stays, so it dies with its process and is never stale."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from filelock import FileLock, Timeout
+
+from pkiplan.apply import filesystem
+from pkiplan.apply.processes import host_name, own_pid
+from pkiplan.apply.tree import Tree, open_tree
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.errors import LockedError, PkiplanError
+from pkiplan.model.site import Site
+from pkiplan.model.tree import CONTROL_DIRECTORY, LOCK_FILE, LOCK_HOLDER_FILE
+
+
+@contextlib.contextmanager
+def site_lock(site: Site, timeout: float = 0.0) -> Iterator[None]:
+    """Hold the site's lock; wait at most `timeout` seconds for another apply, for ever when it is negative."""
+    control = f"{site.directory}/{CONTROL_DIRECTORY}"
+    try:
+        tree = open_tree(site)
+        try:
+            with tree.made_directory(CONTROL_DIRECTORY) as opened:
+                _refuse_planted(opened, control)
+                lock = FileLock(f"{control}/{LOCK_FILE}", timeout=timeout, mode=0o600, thread_local=False)
+                try:
+                    lock.acquire()
+                except Timeout:
+                    raise _locked(opened, control) from None
+        finally:
+            tree.close()
+    except OSError as error:
+        raise PkiplanError.of(
+            f"cannot lock {site.directory}: {error.strerror or error}",
+            hint="pkiplan writes here; see that the directory can be written by this user",
+            code="lock",
+        ) from None
+    try:
+        with _holder(site):
+            yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _holder(site: Site) -> Iterator[None]:
+    """Write down who holds the lock, for whoever waits; the lock does not depend on it."""
+    tree = open_tree(site)
+    try:
+        with tree.directory(CONTROL_DIRECTORY) as control:
+            told = {
+                "pid": own_pid(),
+                "host": host_name(),
+                "user": os.environ.get("USER") or str(os.geteuid()),
+                "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            }
+            with contextlib.suppress(OSError):
+                filesystem.unlink(control, LOCK_HOLDER_FILE)
+                content = json.dumps(told).encode() + b"\n"
+                filesystem.create_file(control, LOCK_HOLDER_FILE, content, filesystem.PRIVATE)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    filesystem.unlink(control, LOCK_HOLDER_FILE)
+    finally:
+        tree.close()
+
+
+def _refuse_planted(control: int, path: str) -> None:
+    facts = filesystem.file_facts(control, LOCK_FILE)
+    if facts is not None and not stat.S_ISREG(facts.st_mode):
+        raise PkiplanError.of(f"{path}/{LOCK_FILE} is not a regular file, so it was not made by pkiplan", code="lock")
+
+
+def _locked(control: int, path: str) -> LockedError:
+    holder = "another apply"
+    with contextlib.suppress(OSError, ValueError):
+        told = json.loads(filesystem.read_file(control, LOCK_HOLDER_FILE, 4096))
+        if isinstance(told, dict):
+            holder = (
+                f"another apply (pid {told.get('pid')} on {told.get('host')}, user {told.get('user')},"
+                f" since {told.get('since')})"
+            )
+    return LockedError(
+        Diagnostic(
+            code="locked",
+            summary=f"{holder} works on {os.path.dirname(path)}",
+            hint="wait for it with `--lock-timeout 60`; the lock ends with its process, there is nothing to remove",
+        )
+    )

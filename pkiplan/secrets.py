@@ -1,0 +1,230 @@
+"""Resolve references to secrets: only in `apply` and `verify`, each reference once in a run.
+
+A message names the reference, never what it gave. The sources are those of OpenSSL's `pass:` options that keep
+a secret out of the argument list, and those that systemd, Ansible and git know besides.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from pkiplan.diagnostics import Diagnostic, Severity
+from pkiplan.errors import SecretError
+from pkiplan.model.secret_references import (
+    CommandSecret,
+    EnvSecret,
+    FdSecret,
+    FileSecret,
+    PromptSecret,
+    SecretReference,
+    SystemdSecret,
+)
+
+# OpenSSL reads a passphrase into a buffer of 1024 bytes (PEM_BUFSIZE): a longer one could not be used with it.
+LONGEST_SECRET = 1024
+# A password manager may ask a person to touch a token; a hanging one must not hang a scheduled run for ever.
+COMMAND_SECONDS = 60.0
+
+Prompt = Callable[[str], str]
+
+
+class SecretResolver:
+    """Turn references into secrets, each asked for once; what was resolved shows in no `repr`.
+
+    `environment` is where variables are looked up. `prompt` asks a person at a terminal, None where nobody can
+    answer. `warn` is told what is doubtful about a source, such as a file that others can read.
+    """
+
+    __slots__ = ("_command_seconds", "_environment", "_known", "_lock", "_prompt", "_warn")
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        prompt: Prompt | None = None,
+        *,
+        warn: Callable[[Diagnostic], None] | None = None,
+        command_seconds: float = COMMAND_SECONDS,
+    ) -> None:
+        self._environment = environment
+        self._prompt = prompt
+        self._warn = warn
+        self._command_seconds = command_seconds
+        self._known: dict[tuple[SecretReference, str], bytes] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return "<SecretResolver>"
+
+    def resolve(self, reference: SecretReference, *, base: str) -> bytes:
+        """Return the secret a reference stands for; relative paths count from the directory `base`."""
+        # Only files and commands depend on the directory; a prompt is asked once wherever it stands.
+        key = (reference, base if isinstance(reference, FileSecret | CommandSecret) else "")
+        with self._lock:
+            known = self._known.get(key)
+            if known is None:
+                known = self._known[key] = self._checked(reference, self._ask(reference, base))
+            return known
+
+    def resolve_all(self, references: Sequence[SecretReference], *, base: str) -> tuple[bytes, ...]:
+        """Return the secrets of several references; an error tells every one that cannot be resolved."""
+        secrets: list[bytes] = []
+        problems: list[Diagnostic] = []
+        for reference in references:
+            try:
+                secrets.append(self.resolve(reference, base=base))
+            except SecretError as error:
+                problems.extend(error.diagnostics)
+        if problems:
+            raise SecretError(*problems)
+        return tuple(secrets)
+
+    def forget(self) -> None:
+        """Drop every secret resolved so far."""
+        with self._lock:
+            self._known.clear()
+
+    def _ask(self, reference: SecretReference, base: str) -> bytes:
+        match reference:
+            case EnvSecret(name=name):
+                return self._from_environment(reference, name)
+            case FileSecret(path=path):
+                return self._from_file(reference, os.path.join(base, path))
+            case CommandSecret(argv=argv):
+                return self._from_command(reference, argv, base)
+            case PromptSecret(text=text):
+                return self._from_prompt(reference, text)
+            case FdSecret(number=number):
+                return _from_descriptor(reference, number)
+            case SystemdSecret(name=name):
+                return self._from_systemd(reference, name)
+
+    def _checked(self, reference: SecretReference, secret: bytes) -> bytes:
+        if not secret:
+            raise _error(reference, "is empty")
+        if len(secret) > LONGEST_SECRET:
+            raise _error(reference, f"is longer than {LONGEST_SECRET} bytes")
+        if b"\0" in secret:
+            raise _error(reference, "holds a NUL byte")
+        return secret
+
+    def _from_environment(self, reference: SecretReference, name: str) -> bytes:
+        value = self._environment.get(name)
+        if value is None:
+            raise _error(reference, f"the variable {name} is not set", hint=f"set {name} in the environment")
+        return os.fsencode(value)
+
+    def _from_file(self, reference: SecretReference, path: str) -> bytes:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise _error(reference, f"cannot read {path}: {_reason(error)}") from None
+        try:
+            facts = os.fstat(descriptor)
+            if stat.S_ISDIR(facts.st_mode):
+                raise _error(reference, f"{path} is a directory")
+            if stat.S_ISREG(facts.st_mode) and facts.st_mode & 0o077 and self._warn is not None:
+                self._warn(
+                    Diagnostic(
+                        severity=Severity.WARNING,
+                        code="secret-file-is-open",
+                        summary=f"the secret {reference} lies in {path}, which others can read"
+                        f" (mode {stat.S_IMODE(facts.st_mode):04o})",
+                        hint=f"chmod 600 {path}",
+                    )
+                )
+            return _first_line(_read_some(descriptor))
+        except OSError as error:
+            raise _error(reference, f"cannot read {path}: {_reason(error)}") from None
+        finally:
+            os.close(descriptor)
+
+    def _from_command(self, reference: SecretReference, argv: tuple[str, ...], base: str) -> bytes:
+        import subprocess
+
+        try:
+            # What the command says on stderr is thrown away: a tool that complains may quote the secret.
+            done = subprocess.run(  # noqa: S603 - the manifest's author asks for this command; there is no shell
+                argv,
+                cwd=base,
+                env=dict(self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=self._command_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise _error(reference, f"gave no answer within {self._command_seconds:g} s") from None
+        except (OSError, ValueError) as error:
+            raise _error(reference, f"cannot be run: {_reason(error)}") from None
+        if done.returncode != 0:
+            how = f"exit status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+            raise _error(reference, f"failed with {how}; its output is not shown, it may hold the secret")
+        return _first_line(done.stdout)
+
+    def _from_prompt(self, reference: SecretReference, text: str) -> bytes:
+        if self._prompt is None:
+            raise _error(
+                reference,
+                "there is no terminal to ask at",
+                hint="run it in a terminal, or refer to {env: …}, {file: …} or {command: […]}",
+            )
+        return os.fsencode(self._prompt(text))
+
+    def _from_systemd(self, reference: SecretReference, name: str) -> bytes:
+        directory = self._environment.get("CREDENTIALS_DIRECTORY")
+        if not directory:
+            raise _error(
+                reference,
+                "CREDENTIALS_DIRECTORY is not set",
+                hint=f"run it as a systemd unit with LoadCredential={name}:PATH",
+            )
+        if "/" in name or name in ("", ".", ".."):
+            raise _error(reference, "is not the name of a credential")
+        # systemd gives the unit's own user a private directory, so a mode of 0440 there is not open.
+        path = os.path.join(directory, name)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise _error(reference, f"cannot read {path}: {_reason(error)}") from None
+        try:
+            return _first_line(_read_some(descriptor))
+        except OSError as error:
+            raise _error(reference, f"cannot read {path}: {_reason(error)}") from None
+        finally:
+            os.close(descriptor)
+
+
+def _from_descriptor(reference: SecretReference, number: int) -> bytes:
+    try:
+        return _first_line(_read_some(number))
+    except OSError as error:
+        raise _error(reference, f"cannot read file descriptor {number}: {_reason(error)}") from None
+
+
+def _read_some(descriptor: int) -> bytes:
+    """Read up to a little more than the longest secret with its line end."""
+    found = b""
+    while len(found) <= LONGEST_SECRET + 2 and b"\n" not in found:
+        part = os.read(descriptor, LONGEST_SECRET + 3)
+        if not part:
+            break
+        found += part
+    return found
+
+
+def _first_line(text: bytes) -> bytes:
+    return text.partition(b"\n")[0].removesuffix(b"\r")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return (error.strerror or type(error).__name__).lower()
+    return type(error).__name__
+
+
+def _error(reference: SecretReference, why: str, *, hint: str = "") -> SecretError:
+    return SecretError(Diagnostic(code="secret", summary=f"the secret {reference} cannot be used: {why}", hint=hint))

@@ -1,0 +1,338 @@
+"""Read bytes from a site's tree: bounded, from regular files, and never through a link that leads out of the site.
+
+A certificate's directory is resolved once: `cert.pem → ..data/cert.pem` is read in the generation that `..data` named
+when the directory was opened, so key, certificate and chain are of one generation while an apply is running.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
+from pkiplan.model.site import Site
+from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a named pipe in the place of a file must not make `plan` wait for ever.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class FileBytes:
+    """A file that was read: its facts and its content."""
+
+    facts: FileFacts
+    content: bytes
+
+
+class Reader:
+    """Reads below a site's directory.
+
+    When that directory lies beneath the manifest's, every step from there on must be a real directory; a directory
+    that the manifest names elsewhere was consented to, links and all. `staged` maps the path of a file that an
+    interrupted apply was about to switch to the file which was to take its place.
+    """
+
+    __slots__ = ("_directory", "_staged", "_trusted")
+
+    def __init__(self, site: Site, staged: Mapping[str, str]) -> None:
+        self._directory = site.directory
+        self._trusted = site.base if is_beneath(site.directory, site.base) else site.directory
+        self._staged = staged
+
+    @contextlib.contextmanager
+    def resource(self, directory: str) -> Iterator[ResourceDirectory]:
+        """Open a resource's directory; `directory` is relative to the site's."""
+        opened = self._open_directory(f"{self._directory}/{directory}")
+        try:
+            yield ResourceDirectory(self, f"{self._directory}/{directory}", opened)
+        finally:
+            if isinstance(opened, int):
+                os.close(opened)
+
+    def read(self, path: str, limit: int = LARGEST_PEM) -> Observation[FileBytes]:
+        """Read a file by absolute path; within the site no link is followed that leaves it."""
+        root = next((r for r in (self._directory, self._trusted) if is_beneath(path, r)), None)
+        if root is None:
+            return self._read_elsewhere(path, limit)
+        parent = self._open_directory(os.path.dirname(path))
+        if not isinstance(parent, int):
+            return parent
+        try:
+            return self.read_at(parent, os.path.basename(path), path, limit)
+        finally:
+            os.close(parent)
+
+    def read_at(self, parent: int, name: str, path: str, limit: int) -> Observation[FileBytes]:
+        """Read `name` in an open directory; `path` is what it is called from outside."""
+        staged = self._staged.get(path)
+        if staged is not None:
+            found = _read_name(parent, os.path.basename(staged), limit)
+            if isinstance(found, Found):
+                return found
+        found = _read_name(parent, name, limit)
+        if isinstance(found, _Link):
+            return self._read_link(path, found.target, limit)
+        return found
+
+    def _read_link(self, path: str, target: str, limit: int) -> Observation[FileBytes]:
+        """Read what a link names, if that is inside of the site."""
+        try:
+            real = os.path.realpath(path, strict=True)
+        except OSError as error:
+            return Unreadable(f"is a link to {target}: {reason(error)}")
+        root = os.path.realpath(self._trusted)
+        if not is_beneath(real, root):
+            return Unreadable(f"is a link that leads out of the site, to {target}")
+        # Between realpath and here a link could have been put in; no step of this walk follows one.
+        parent = _walk(root, os.path.dirname(real))
+        if not isinstance(parent, int):
+            return parent
+        try:
+            found = _read_name(parent, os.path.basename(real), limit)
+        finally:
+            os.close(parent)
+        return Unreadable("is a link that changes while it is read") if isinstance(found, _Link) else found
+
+    def _read_elsewhere(self, path: str, limit: int) -> Observation[FileBytes]:
+        """Read a file that the manifest names outside of the site; whoever runs pkiplan has agreed to that."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return Missing()
+        except OSError as error:
+            return Unreadable(reason(error))
+        return _read_open(descriptor, limit)
+
+    def _open_directory(self, path: str) -> int | Missing | Unreadable:
+        root = self._trusted if is_beneath(path, self._trusted) else self._directory
+        return _walk(root, path)
+
+
+class ResourceDirectory:
+    """An open directory of a resource, with the generation it named when it was opened."""
+
+    __slots__ = ("_generation", "_generation_name", "_opened", "_path", "_reader")
+
+    def __init__(self, reader: Reader, path: str, opened: int | Missing | Unreadable) -> None:
+        self._reader = reader
+        self._path = path
+        self._opened = opened
+        self._generation_name = _generation_name(opened) if isinstance(opened, int) else None
+        self._generation: int | None = None
+        if isinstance(opened, int) and self._generation_name is not None:
+            with contextlib.suppress(OSError):
+                self._generation = os.open(self._generation_name, _DIRECTORY, dir_fd=opened)
+
+    def read(self, name: str, limit: int = LARGEST_PEM) -> Observation[FileBytes]:
+        """Read a file of the resource; an absolute name lies elsewhere."""
+        if name.startswith("/"):
+            return self._reader.read(name, limit)
+        if not isinstance(self._opened, int):
+            return self._opened
+        if "/" in name:
+            return self._read_below(name, limit)
+        return self._read_here(self._opened, name, f"{DATA_LINK}/{name}", name, limit)
+
+    def names(self) -> tuple[str, ...]:
+        """List what lies in the directory, sorted."""
+        return tuple(sorted(os.listdir(self._opened))) if isinstance(self._opened, int) else ()
+
+    def has_moved_on(self) -> bool:
+        """Tell whether another generation became the current one since the directory was opened."""
+        return isinstance(self._opened, int) and _generation_name(self._opened) != self._generation_name
+
+    def close(self) -> None:
+        """Close the generation; the directory itself is closed by who opened it."""
+        if self._generation is not None:
+            os.close(self._generation)
+            self._generation = None
+
+    def _read_here(self, parent: int, name: str, own_link: str, inside: str, limit: int) -> Observation[FileBytes]:
+        path = f"{self._path}/{inside}"
+        try:
+            target = os.readlink(name, dir_fd=parent)
+        except OSError:
+            return self._reader.read_at(parent, name, path, limit)
+        if target != own_link or self._generation_name is None:
+            return self._reader.read_at(parent, name, path, limit)
+        return self._read_generation(inside, limit)
+
+    def _read_below(self, name: str, limit: int) -> Observation[FileBytes]:
+        """Read `sub/name`, whose public name is `sub/name → ../..data/sub/name`."""
+        assert isinstance(self._opened, int)
+        parent = _walk_from(self._opened, name.split("/")[:-1])
+        if not isinstance(parent, int):
+            return parent
+        try:
+            up = "../" * name.count("/")
+            return self._read_here(parent, name.rpartition("/")[2], f"{up}{DATA_LINK}/{name}", name, limit)
+        finally:
+            os.close(parent)
+
+    def _read_generation(self, name: str, limit: int) -> Observation[FileBytes]:
+        if self._generation is None:
+            return Missing()
+        parent = _walk_from(self._generation, name.split("/")[:-1])
+        if not isinstance(parent, int):
+            return parent
+        try:
+            found = _read_name(parent, name.rpartition("/")[2], limit)
+        finally:
+            os.close(parent)
+        return Unreadable(f"is a link inside of a generation, to {found.target}") if isinstance(found, _Link) else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    target: str
+
+
+def is_beneath(path: str, root: str) -> bool:
+    """Tell whether a path is a directory or lies beneath it, by its text."""
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def reason(error: OSError) -> str:
+    """Say in words why the system refused."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _generation_name(directory: int) -> str | None:
+    """Return the name that `..data` holds: one of a generation beside it, or None."""
+    try:
+        target = os.readlink(DATA_LINK, dir_fd=directory)
+    except OSError:
+        return None
+    is_ours = target.startswith(STAGED_PREFIX) and target not in ("..", DATA_LINK) and "/" not in target
+    return target if is_ours else None
+
+
+def _walk(root: str, path: str) -> int | Missing | Unreadable:
+    """Open a directory beneath `root`, following no link on the way from there."""
+    try:
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return Missing()
+    except OSError as error:
+        return Unreadable(reason(error))
+    rest = path[len(root) :].strip("/")
+    if not rest:
+        return descriptor
+    try:
+        return _walk_from(descriptor, rest.split("/"))
+    finally:
+        os.close(descriptor)
+
+
+def _walk_from(start: int, names: list[str]) -> int | Missing | Unreadable:
+    """Open a directory by names from an open one; the caller closes what is returned."""
+    current = os.dup(start)
+    for name in names:
+        if name == "..":
+            os.close(current)
+            return Unreadable("leads out of the site by `..`")
+        try:
+            following = os.open(name, _DIRECTORY, dir_fd=current)
+        except FileNotFoundError:
+            return Missing()
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                what = "a symbolic link" if _is_link(name, current) else "not a directory"
+                return Unreadable(f"the directory `{name}` on the way is {what}")
+            return Unreadable(reason(error))
+        finally:
+            os.close(current)
+        current = following
+    return current
+
+
+def _is_link(name: str, parent: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _read_name(parent: int, name: str, limit: int) -> Observation[FileBytes] | _Link:
+    try:
+        descriptor = os.open(name, _FILE, dir_fd=parent)
+    except FileNotFoundError:
+        return Missing()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            with contextlib.suppress(OSError):
+                return _Link(os.readlink(name, dir_fd=parent))
+        return Unreadable(reason(error))
+    return _read_open(descriptor, limit)
+
+
+def _read_open(descriptor: int, limit: int) -> Found[FileBytes] | Unreadable:
+    """Read an open file to its end and close it."""
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            return Unreadable("is not a regular file")
+        if facts.st_size > limit:
+            return Unreadable(f"is larger than {limit} bytes", is_damaged=True)
+        content = _read_all(descriptor, facts.st_size, limit)
+    except OSError as error:
+        return Unreadable(reason(error))
+    finally:
+        os.close(descriptor)
+    if len(content) > limit:
+        return Unreadable(f"is larger than {limit} bytes", is_damaged=True)
+    return Found(
+        FileBytes(
+            FileFacts(
+                sha256=hashlib.sha256(content).hexdigest(),
+                mode=stat.S_IMODE(facts.st_mode),
+                uid=facts.st_uid,
+                gid=facts.st_gid,
+                owner=_user_name(facts.st_uid),
+                group=_group_name(facts.st_gid),
+                size=len(content),
+            ),
+            content,
+        )
+    )
+
+
+def _read_all(descriptor: int, expected: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    # One byte more than expected shows the end of a file that does not change with a second, empty read spared.
+    while size <= limit:
+        part = os.read(descriptor, max(expected - size, 0) + 1)
+        if not part:
+            break
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+@functools.lru_cache(maxsize=64)
+def _user_name(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+@functools.lru_cache(maxsize=64)
+def _group_name(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
