@@ -1,0 +1,22 @@
+"""`openssl.cnf` from templates: what a person can go on with the day pkiplan is gone."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pkiplan.model.resource import Resource
+    from pkiplan.model.site import Site
+
+
+def render_cnf(site: Site, resource: Resource) -> str:
+    """Render a resource's `openssl.cnf`; raise `PkiplanError` with its place for a value that cannot be written."""
+    from pkiplan.render.cnf import render
+
+    return render(site, resource)
+
+
+def cnf_digest(text: str) -> str:
+    """Return the SHA-256 in hex by which a cnf on disk is compared."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

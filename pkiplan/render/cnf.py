@@ -1,0 +1,92 @@
+"""`openssl.cnf` of one resource: the template filled in, and looked at again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from jinja2 import TemplateError
+from jinja2.exceptions import TemplateSyntaxError
+
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.errors import PkiplanError
+from pkiplan.model.resource import Resource
+from pkiplan.model.site import Site
+from pkiplan.render.environment import PROBLEMS, environment_for
+from pkiplan.render.view import view
+
+# OpenSSL reads a line in pieces of this many bytes, and up to 1.1.1 (LibreSSL still) takes a single backslash at the
+# end of a piece for the end of a line, so that it is lost: conf_def.c, CONFBUFSIZE.
+PIECE = 510
+
+_SECTION = re.compile(r"\s*\[\s*([^\]]*?)\s*\]")
+_SETTING = re.compile(r"\s*([^=#]*?)\s*=")
+
+
+def render(site: Site, resource: Resource) -> str:
+    """Render a resource's `openssl.cnf`; the same site gives the same text."""
+    problems: list[str] = []
+    values = view(site, resource, problems)
+    token = PROBLEMS.set(problems)
+    try:
+        text = environment_for(site).get_template(f"{resource.kind.value}.cnf.j2").render(values)
+    except TemplateSyntaxError as error:
+        problems.append(f"template {error.filename or error.name}, line {error.lineno}: {error.message}")
+    except TemplateError as error:
+        problems.append(f"a template of {site.templates or 'pkiplan'}: {error.message}")
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # What a template of the site's own can do wrong.
+        problems.append(f"a template of {site.templates or 'pkiplan'}: {error}")
+    finally:
+        PROBLEMS.reset(token)
+    if not problems:
+        text = "\n".join(_kept_whole(line) for line in text.split("\n"))
+        if site.templates is not None:
+            problems += _repetitions(text)
+    if problems:
+        raise PkiplanError(*(_diagnostic(resource, problem) for problem in dict.fromkeys(problems)))
+    return text
+
+
+def _diagnostic(resource: Resource, problem: str) -> Diagnostic:
+    return Diagnostic(
+        summary=f"{resource.address} cannot be written into openssl.cnf: {problem}",
+        code="cnf-value",
+        place=resource.place,
+    )
+
+
+def _kept_whole(line: str) -> str:
+    """Move a value along its line until no piece of the line ends in a single backslash."""
+    if len(line) * 4 < PIECE or len(line.encode()) < PIECE or _is_kept_whole(line):
+        return line
+    key, equals, value = line.partition(" = ")
+    for blanks in range(1, PIECE):
+        moved = f"{key}{equals}{' ' * blanks}{value}"
+        if _is_kept_whole(moved):
+            return moved
+    return line
+
+
+def _is_kept_whole(line: str) -> bool:
+    encoded = line.encode()
+    return not any(
+        encoded[end - 1 : end] == b"\\" and encoded[end - 2 : end - 1] != b"\\"
+        for end in range(PIECE, len(encoded), PIECE)
+    )
+
+
+def _repetitions(text: str) -> Iterator[str]:
+    """Find a section or a setting that is there twice: OpenSSL merges the one and lets the last of the other win."""
+    section = "default"
+    seen: set[tuple[str, str]] = set()
+    for line in text.split("\n"):
+        if begins := _SECTION.match(line):
+            section, setting = begins[1], ""
+        elif sets := _SETTING.match(line):
+            setting = sets[1]
+        else:
+            continue
+        if (section, setting) in seen:
+            yield f"`{setting}` is twice in [{section}]" if setting else f"[{section}] is there twice"
+        seen.add((section, setting))
