@@ -145,10 +145,10 @@ class CertificateParts:
 
 def certificate_parts(certificate: bytes) -> CertificateParts:
     """Cut a DER certificate into its parts."""
-    body, algorithm, _ = (single(certificate).expect(SEQUENCE).children() + [None] * 3)[:3]
-    if body is None or algorithm is None:
+    parts = single(certificate).expect(SEQUENCE).children()
+    if len(parts) != 3:
         raise DerError("a certificate without its parts")
-    fields = body.expect(SEQUENCE).children()
+    fields = parts[0].expect(SEQUENCE).children()
     if fields and fields[0].tag == CONTEXT_0:
         del fields[0]
     if len(fields) < 6:
@@ -160,7 +160,7 @@ def certificate_parts(certificate: bytes) -> CertificateParts:
         subject=subject.encoded,
         subject_public_key_info=key_info.encoded,
         inner_signature_algorithm=inner.encoded,
-        outer_signature_algorithm=algorithm.encoded,
+        outer_signature_algorithm=parts[1].encoded,
         extensions=() if listed is None else tuple(_raw_extensions(listed)),
     )
 
@@ -178,7 +178,7 @@ def _raw_extensions(listed: Tlv) -> Iterator[RawExtension]:
 
 def key_bits(subject_public_key_info: bytes) -> bytes:
     """Return the content of the BIT STRING subjectPublicKey, without the count of unused bits."""
-    _, bits, *_ = [*single(subject_public_key_info).expect(SEQUENCE).children(), *([None] * 2)]
-    if bits is None:
+    fields = single(subject_public_key_info).expect(SEQUENCE).children()
+    if len(fields) != 2:
         raise DerError("a public key without its bits")
-    return bits.expect(BIT_STRING).content[1:]
+    return fields[1].expect(BIT_STRING).content[1:]

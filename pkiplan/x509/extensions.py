@@ -212,7 +212,7 @@ _DECODERS: dict[type[x509.ExtensionType], Callable[[Any], ExtensionValue]] = {
     x509.AuthorityInformationAccess: lambda value: AuthorityInfoAccess(_decode_access(value)),
     x509.SubjectInformationAccess: lambda value: SubjectInfoAccess(_decode_access(value)),
     x509.TLSFeature: lambda value: TlsFeature(tuple(sorted(feature.value for feature in value))),
-    x509.OCSPNoCheck: lambda value: OcspNoCheck(),
+    x509.OCSPNoCheck: lambda _: OcspNoCheck(),
 }
 
 

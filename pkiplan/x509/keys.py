@@ -27,7 +27,7 @@ _CURVES: dict[Curve, type[ec.EllipticCurve]] = {
     Curve.P384: ec.SECP384R1,
     Curve.P521: ec.SECP521R1,
 }
-_CURVE_NAMES = {curve.name: name for name, curve in _CURVES.items()}
+_CURVE_NAMES: dict[str, Curve] = {curve().name: name for name, curve in _CURVES.items()}
 
 _ED_KEYS: dict[str, Callable[[], PrivateKey]] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate,

@@ -6,7 +6,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Sequence
-from typing import get_args
+from typing import cast, get_args
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -85,7 +85,7 @@ def load_public_key(data: bytes) -> PublicKey:
         public_key = load_pem_public_key(data)
     except _UNPARSABLE:
         raise _damaged("the public key does not parse") from None
-    return _signing(public_key)
+    return _signing(cast("CertificatePublicKeyTypes", public_key))
 
 
 def load_request(data: bytes) -> PublicKey:
@@ -101,10 +101,10 @@ def load_request(data: bytes) -> PublicKey:
     return _signing(public_key)
 
 
-def _signing(public_key: object) -> PublicKey:
-    if not isinstance(public_key, get_args(PublicKey)):
-        raise _damaged(f"a key of type {type(public_key).__name__} cannot sign")
-    return public_key
+def _signing(public_key: CertificatePublicKeyTypes) -> PublicKey:
+    if isinstance(key_spec(public_key), OtherKey) or not isinstance(public_key, get_args(PublicKey)):
+        raise _damaged(f"a key of type {key_spec(public_key)} cannot be used")
+    return cast("PublicKey", public_key)
 
 
 def certificate_facts(

@@ -1,0 +1,213 @@
+"""Issuing: a request is linted, then signed, then the certificate is looked at before anybody gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pkiplan.diagnostics import Diagnostic, Severity
+from pkiplan.errors import PkiplanError
+from pkiplan.model.extensions import EXTENSION_OIDS, Extension
+from pkiplan.model.keys import ManagedKey, RsaKeySpec
+from pkiplan.model.names import DistinguishedName
+from pkiplan.model.observed import FileFacts, ObservedCertificate
+from pkiplan.model.resource import Resource
+from pkiplan.x509 import der
+from pkiplan.x509.extensions import CertificateExtensions, decode, encode
+from pkiplan.x509.keys import PrivateKey, PublicKey, key_identifier, key_spec, spki_der, spki_sha256
+from pkiplan.x509.lint import lint_certificate, lint_resource
+from pkiplan.x509.names import to_x509_name
+from pkiplan.x509.parse import certificate_facts
+
+# RFC 5280, 4.1.2.2: positive and at most 20 octets, of which the first bit is the sign.
+LARGEST_SERIAL = (1 << 159) - 1
+# RFC 5280, 4.1.2.5.2: what four digits of a year can say.
+LATEST_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+# RFC 5280, 4.1.2.5.1: the first year a UTCTime can say.
+EARLIEST_START = datetime(1950, 1, 1, tzinfo=UTC)
+
+_DIGESTS: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+}
+
+_NO_FILE = FileFacts(sha256="", mode=0, uid=0, gid=0, owner="", group="")
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """What a certificate says of the one who signs it: name as encoded, key identifier, and the key itself."""
+
+    subject_der: bytes
+    key_id: bytes
+    public_key: PublicKey
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> Issuer:
+        """Take the issuer from its certificate.
+
+        The key identifier is copied (RFC 5280, 4.2.1.1), and is only computed where the issuer carries none.
+        """
+        public_key = certificate.public_key()
+        own_id = CertificateExtensions(certificate).get(x509.SubjectKeyIdentifier)
+        return cls(
+            der.certificate_parts(certificate.public_bytes(Encoding.DER)).subject,
+            key_identifier(public_key) if own_id is None else own_id.digest,
+            public_key,  # type: ignore[arg-type] # a key that cannot sign fails when the signature is checked
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequest:
+    """Everything that goes into one certificate; an `issuer` of None means that it signs itself."""
+
+    resource: Resource
+    public_key: PublicKey = field(repr=False)
+    issuer: Issuer | None
+    not_before: datetime
+    not_after: datetime
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class LintedRequest:
+    """A request that was found sound: the only thing that can be signed. Made by `lint_request`."""
+
+    request: CertificateRequest
+    warnings: tuple[Diagnostic, ...]
+
+
+def lint_request(request: CertificateRequest, chain: tuple[Resource, ...]) -> LintedRequest:
+    """Check a request with the authorities above it, nearest first; raises with everything that is wrong."""
+    found = (*lint_resource(request.resource, chain), *_request_problems(request))
+    errors = tuple(diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR)
+    if errors:
+        raise PkiplanError(*errors)
+    return LintedRequest(request, found)
+
+
+def _request_problems(request: CertificateRequest) -> list[Diagnostic]:
+    resource = request.resource
+    problems = []
+    if not 0 < request.serial <= LARGEST_SERIAL:
+        problems.append(("serial-number", "the serial number is not between 1 and 2^159 - 1"))
+    if not EARLIEST_START <= request.not_before < request.not_after <= LATEST_END:
+        problems.append(
+            (
+                "validity",
+                f"a validity from {request.not_before:%Y-%m-%d} to {request.not_after:%Y-%m-%d} is not possible",
+            )
+        )
+    if isinstance(resource.key, ManagedKey) and key_spec(request.public_key) != resource.key.spec:
+        problems.append(("key-type", f"the key is {key_spec(request.public_key)}, declared is {resource.key.spec}"))
+    if (request.issuer is None) != resource.is_self_issued:
+        problems.append(("issuer", "the request is not for the declared issuer"))
+    return [
+        Diagnostic(summary=f"{resource.address}: {summary}", code=code, place=resource.place)
+        for code, summary in problems
+    ]
+
+
+def sign(linted: LintedRequest, signing_key: PrivateKey) -> x509.Certificate:
+    """Sign a linted request, and make sure of the certificate before it is handed out."""
+    request = linted.request
+    signer = request.public_key if request.issuer is None else request.issuer.public_key
+    if spki_der(signing_key.public_key()) != spki_der(signer):
+        raise _failure(request.resource, "the signing key is not the issuer's")
+    try:
+        certificate = _sign(request, signing_key, signer)
+    except ValueError as error:
+        raise _failure(request.resource, f"cannot be encoded: {error}") from None
+    _check(certificate, request, signer)
+    return certificate
+
+
+def _failure(resource: Resource, summary: str) -> PkiplanError:
+    return PkiplanError(Diagnostic(summary=f"{resource.address}: {summary}", code="issue", place=resource.place))
+
+
+def _sign(request: CertificateRequest, signing_key: PrivateKey, signer: PublicKey) -> x509.Certificate:
+    resource = request.resource
+    subject = to_x509_name(resource.subject)
+    issuer = subject if request.issuer is None else x509.Name.from_bytes(request.issuer.subject_der)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(request.public_key)
+        .serial_number(request.serial)
+        .not_valid_before(request.not_before)
+        .not_valid_after(request.not_after)
+    )
+    for value, critical in _extensions(request):
+        builder = builder.add_extension(value, critical)
+    digest = None if resource.digest is None else _DIGESTS[resource.digest]()
+    is_pss = resource.rsa_pss and isinstance(key_spec(signer), RsaKeySpec)
+    if is_pss and digest is not None:
+        # RFC 4055, 3.1: MGF1 with the same hash, and a salt as long as the hash.
+        pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.DIGEST_LENGTH)
+        return builder.sign(signing_key, digest, rsa_padding=pss)
+    return builder.sign(signing_key, digest)
+
+
+def _extensions(request: CertificateRequest) -> list[tuple[x509.ExtensionType, bool]]:
+    """List the extensions in the order of `EXTENSION_OIDS`, others by OID; key identifiers are never critical."""
+    own_id = key_identifier(request.public_key)
+    issuer_id = own_id if request.issuer is None else request.issuer.key_id
+    by_oid: dict[str, tuple[x509.ExtensionType, bool]] = {
+        extension.oid: (encode(extension.value), extension.critical) for extension in request.resource.extensions
+    }
+    by_oid[EXTENSION_OIDS["subject_key_identifier"]] = (x509.SubjectKeyIdentifier(own_id), False)
+    by_oid[EXTENSION_OIDS["authority_key_identifier"]] = (x509.AuthorityKeyIdentifier(issuer_id, None, None), False)
+    known = [oid for oid in EXTENSION_OIDS.values() if oid in by_oid]
+    return [by_oid[oid] for oid in (*known, *sorted(by_oid.keys() - set(known)))]
+
+
+def _check(certificate: x509.Certificate, request: CertificateRequest, signer: PublicKey) -> None:
+    """Make sure that what is signed is what was asked for (what is written is what is signed)."""
+    observed = certificate_facts(certificate, file=_NO_FILE, candidates=(signer,))
+    resource = request.resource
+    differences = _differences(observed, request, signer)
+    if differences:
+        raise _failure(resource, f"the certificate is not what was asked for: {', '.join(differences)}")
+    errors = tuple(
+        diagnostic
+        for diagnostic in lint_certificate(observed, allow=resource.allow, disabled=resource.lint_disabled)
+        if diagnostic.severity is Severity.ERROR
+    )
+    if errors:
+        raise PkiplanError(*errors)
+
+
+def _differences(observed: ObservedCertificate, request: CertificateRequest, signer: PublicKey) -> list[str]:
+    resource, issuer = request.resource, request.issuer
+    checks = {
+        "signature": spki_sha256(signer) in observed.verified_by,
+        "public key": observed.spki_sha256 == spki_sha256(request.public_key),
+        "subject": _as_sets(observed.subject) == _as_sets(resource.subject),
+        "issuer": observed.issuer_der == (observed.subject_der if issuer is None else issuer.subject_der),
+        "serial number": observed.serial == request.serial,
+        "validity": (observed.not_before, observed.not_after) == (request.not_before, request.not_after),
+        "signature algorithm": observed.signature_digest == resource.digest,
+        "extensions": {e.oid: e for e in observed.extensions} == {e.oid: _as_decoded(e) for e in resource.extensions},
+        "subject key identifier": observed.subject_key_id == observed.key_id_of_key,
+        "authority key identifier": observed.authority_key_id
+        == (observed.key_id_of_key if issuer is None else issuer.key_id),
+    }
+    return [name for name, holds in checks.items() if not holds]
+
+
+def _as_decoded(extension: Extension) -> Extension:
+    """Give an extension the form in which it is read back: sets sorted, names in their usual spelling."""
+    value = encode(extension.value)
+    return decode(x509.Extension(x509.ObjectIdentifier(extension.oid), extension.critical, value))
+
+
+def _as_sets(name: DistinguishedName) -> list[frozenset[object]]:
+    return [frozenset(rdn) for rdn in name.rdns]
