@@ -1,0 +1,62 @@
+"""The chain file as it would be served: the certificate first, each next one certifying the one before, no root.
+
+OpenSSL builds a path from certificates in any order, so no handshake of ours would show a wrong order; stricter peers
+refuse it (RFC 5246, 7.4.2: "Each following certificate MUST directly certify the one preceding it").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from pkiplan.verify.credentials import Subject
+from pkiplan.verify.reasons import CHAIN_ORDER
+from pkiplan.verify.results import ACCEPTED, CheckResult, Expected, Outcome, Reason
+from pkiplan.verify.scope import Depth
+from pkiplan.verify.session import Session
+
+
+def chain(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResult]:  # noqa: ARG001 - a Probe
+    """Check the order of the served chain."""
+    if subject.resource.is_authority:
+        return
+    fault = chain_fault(subject.certificate, subject.served, subject.anchor)
+    yield CheckResult(
+        check="chain-order",
+        subject=subject.address,
+        server=subject.address,
+        stack="cryptography",
+        expected=Expected.ACCEPTED,
+        outcome=Outcome.ACCEPTED if fault is None else Outcome.REFUSED,
+        reason=ACCEPTED if fault is None else Reason(CHAIN_ORDER, fault),
+    )
+
+
+def chain_fault(
+    certificate: x509.Certificate, served: tuple[x509.Certificate, ...], anchor: x509.Certificate
+) -> str | None:
+    """Say what is wrong with a served chain, or None."""
+    if not served or served[0] != certificate:
+        return "the first certificate of the chain is not the certificate itself"
+    is_lone = certificate == anchor
+    if not is_lone and anchor in served:
+        return "the chain holds the root, which a peer must have already (RFC 8446, 4.4.2)"
+    if len(set(served)) != len(served):
+        return "the chain holds a certificate twice"
+    above = served[1:] if is_lone else (*served[1:], anchor)
+    for position, (below, issuer) in enumerate(zip(served, above, strict=False), start=1):
+        if not _directly_issued(below, issuer):
+            what = "the root" if issuer == anchor else f"certificate {position + 1} of the chain"
+            name = issuer.subject.rfc4514_string() or "(empty)"
+            return f"{what} ({name}) did not issue certificate {position} ({below.subject.rfc4514_string()})"
+    return None
+
+
+def _directly_issued(below: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        below.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True

@@ -1,0 +1,85 @@
+"""A client's certificate: servers that demand one and trust only its root let it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pkiplan.errors import PkiplanError
+from pkiplan.verify.credentials import NotRunError, Subject, UnusableError
+from pkiplan.verify.impostors import STAND_IN_HOST
+from pkiplan.verify.purposes import host_names, is_tls_client, serves_tls
+from pkiplan.verify.scope import Depth
+from pkiplan.verify.session import HandshakeCheck, Session
+from pkiplan.verify.stacks.base import VERSIONS, HandshakeSetup
+
+
+def client(session: Session, subject: Subject, depth: Depth) -> Iterator[HandshakeCheck]:
+    """Yield a mutual handshake for each protocol version, strict, and at full depth also lax.
+
+    The server is one of the site's under the same root, where there is one whose key is at hand; else a stand-in.
+    """
+    if not is_tls_client(subject.resource):
+        return
+    partner = _server_of_site(session, subject)
+    for version in VERSIONS:
+        for strict in (True, False) if depth is Depth.FULL else (True,):
+            if partner is None:
+                setup = stand_in_setup(session, subject, version=version, strict=strict)
+            else:
+                setup = mutual_setup(session, partner, subject, version=version, strict=strict)
+            yield HandshakeCheck(check="client", subject=subject.address, setup=setup, target=setup.host or "")
+
+
+def stand_in_setup(session: Session, subject: Subject, *, version: str, strict: bool) -> HandshakeSetup:
+    """Set a client of the site against a throw-away server that trusts the client's root."""
+    return HandshakeSetup(
+        server=session.impostors.stand_in_server(),
+        client=subject.identity,
+        client_trusts=(session.impostors.unrelated_root().certificate,),
+        server_trusts=(subject.anchor,),
+        host=STAND_IN_HOST,
+        version=version,
+        strict=strict,
+        time=session.now,
+        is_clock_moved=session.is_clock_moved(session.now),
+        allows_weak_keys=subject.allows_weak_keys,
+    )
+
+
+def mutual_setup(
+    session: Session, server: Subject, client: Subject, *, version: str, strict: bool, host: str | None = None
+) -> HandshakeSetup:
+    """Set a client of the site against a server of the site; each trusts its own root alone."""
+    return HandshakeSetup(
+        server=server.identity,
+        client=client.identity,
+        client_trusts=(client.anchor,),
+        server_trusts=(server.anchor,),
+        host=host or host_names(server.resource)[0],
+        version=version,
+        strict=strict,
+        time=session.now,
+        is_clock_moved=session.is_clock_moved(session.now),
+        allows_weak_keys=server.allows_weak_keys or client.allows_weak_keys,
+    )
+
+
+def _server_of_site(session: Session, subject: Subject) -> Subject | None:
+    """Find a server under the same root that is not the client itself."""
+    root = session.root_address(subject.resource)
+    for resource in session.servers_by_root.get(root, ()):
+        if resource.address == subject.address:
+            continue
+        try:
+            found = session.subject(resource)
+            _ = found.identity
+        except (PkiplanError, UnusableError, NotRunError):
+            continue  # its own checks say so
+        if serves_tls(found.resource) and _is_valid(session, found):
+            return found
+    return None
+
+
+def _is_valid(session: Session, subject: Subject) -> bool:
+    certificate = subject.certificate
+    return certificate.not_valid_before_utc <= session.now <= certificate.not_valid_after_utc

@@ -1,0 +1,76 @@
+"""Which certificates are verified, and how deeply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pkiplan.model.resource import Resource
+from pkiplan.model.site import Site
+from pkiplan.verify.results import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyScope:
+    """What to verify.
+
+    `addresses` of None is the whole site, else these and everything issued beneath them. Without `full` the
+    first certificate of each issuer and profile gets every check, and the others one handshake a protocol
+    version. `sample` looks at so many certificates at most. `live` asks the endpoints that `connect:` names;
+    after an apply they may still serve the certificate they had.
+    """
+
+    addresses: frozenset[str] | None = None
+    full: bool = False
+    sample: int | None = None
+    live: bool = True
+
+
+EVERYTHING = VerifyScope()
+
+
+class Depth(Enum):
+    """How much one certificate is asked: everything, or one handshake for each protocol version."""
+
+    FULL = "full"
+    GLANCE = "glance"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The resources to verify, each with its depth, in site order."""
+
+    depths: tuple[tuple[Resource, Depth], ...]
+    sample: Sample | None
+
+
+def select(site: Site, scope: VerifyScope) -> Selection:
+    """Choose what is verified, and which certificates stand for the others of their issuer and profile."""
+    chosen = [resource for resource in site if _is_in_scope(site, resource, scope)]
+    sample = None
+    if scope.sample is not None and scope.sample < len(chosen):
+        sample = Sample(taken=scope.sample, of=len(chosen))
+        chosen = _spread(chosen, scope.sample)
+    seen: set[tuple[str | None, str]] = set()
+    depths: list[tuple[Resource, Depth]] = []
+    for resource in chosen:
+        # Every self-issued certificate is an issuer of its own.
+        group = (resource.issuer or resource.address, resource.profile)
+        is_first = group not in seen
+        seen.add(group)
+        depths.append((resource, Depth.FULL if scope.full or is_first else Depth.GLANCE))
+    return Selection(tuple(depths), sample)
+
+
+def _is_in_scope(site: Site, resource: Resource, scope: VerifyScope) -> bool:
+    if scope.addresses is None:
+        return True
+    return resource.address in scope.addresses or any(
+        authority.address in scope.addresses for authority in site.chain_of(resource)
+    )
+
+
+def _spread(resources: list[Resource], count: int) -> list[Resource]:
+    """Take `count` of them, evenly spread, the same ones each time."""
+    step = len(resources) / count if count else 0
+    return [resources[int(index * step)] for index in range(count)]
