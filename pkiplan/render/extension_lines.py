@@ -82,7 +82,19 @@ _EMAIL_MACROS = ("copy", "move")
 # These types of ASN1_generate_nconf(3) take their content from a section, which the manifest cannot give.
 _ASN1_SECTION_TYPES = ("SEQUENCE", "SEQ", "SET")
 
+# Always written: OpenSSL 3.0 adds a missing subject key identifier by itself, 3.2 both, 4.0 and 1.1.1 neither. The
+# issuer's name and serial would tie what an authority issued to one of its certificates, so they are never asked for.
+_KEY_IDENTIFIERS = (
+    ("subject_key_identifier", "subjectKeyIdentifier", "hash"),
+    ("authority_key_identifier", "authorityKeyIdentifier", "keyid:always"),
+)
+
 _POSITIONS = {oid: position for position, oid in enumerate(EXTENSION_OIDS.values())}
+
+
+def _place(oid: str) -> tuple[int, str]:
+    """Give the position of an extension in the certificate: those we know in their order, others by OID."""
+    return (_POSITIONS[oid], "") if oid in _POSITIONS else (len(_POSITIONS), oid)
 
 
 class Line(NamedTuple):
@@ -128,11 +140,10 @@ class ExtensionWriter:
 
     def lines(self, extensions: Iterable[Extension], *, with_key_identifiers: bool = True) -> tuple[Line, ...]:
         """Write extensions in the order of the certificate, and the two key identifiers in their places."""
-        placed = [(_POSITIONS.get(e.oid, len(_POSITIONS)), self._line(e)) for e in extensions]
+        placed = [(_place(e.oid), self._line(e)) for e in extensions]
         if with_key_identifiers:
-            ski, aki = EXTENSION_OIDS["subject_key_identifier"], EXTENSION_OIDS["authority_key_identifier"]
-            placed.append((_POSITIONS[ski], Line(CnfText("subjectKeyIdentifier"), CnfText("hash"))))
-            placed.append((_POSITIONS[aki], Line(CnfText("authorityKeyIdentifier"), CnfText("keyid:always"))))
+            for name, key, value in _KEY_IDENTIFIERS:
+                placed.append((_place(EXTENSION_OIDS[name]), Line(CnfText(key), CnfText(value))))
         return tuple(line for _, line in sorted(placed, key=lambda pair: pair[0]))
 
     def section(self, name: str, lines: Iterable[Line]) -> CnfText:

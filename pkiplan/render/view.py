@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from pkiplan.model.keys import Curve, EcKeySpec, ExternalKey, KeySource, RsaKeySpec
+from pkiplan.model.keys import Curve, EcKeySpec, ExternalKey, KeySource, ManagedKey, RsaKeySpec
 from pkiplan.model.names import ATTRIBUTE_TYPES, COMMON_NAME_OID
 from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, Resource
 from pkiplan.model.site import Site
@@ -256,7 +256,10 @@ def _commands(site: Site, resource: Resource) -> list[str]:
     key = "KEY" if isinstance(resource.key, ExternalKey) else _path(site, resource, "", resource.key.path)
     config = f"-config {CNF_FILE} "
     subject = " -subj /" if resource.subject.is_empty else ""
-    pss = PSS_OPTIONS if resource.rsa_pss else ""
+    signer = (site.issuer_of(resource) or resource).key
+    is_pss = resource.rsa_pss and isinstance(signer, ManagedKey) and isinstance(signer.spec, RsaKeySpec)
+    # openssl.cnf has no word for it.
+    pss = PSS_OPTIONS if is_pss else ""
 
     def file(ending: str) -> str:
         return shlex.quote(f"{name}.{ending}")

@@ -1,0 +1,163 @@
+r"""OpenSSL's CA database as text: `index.txt`, `index.txt.attr`, `serial`, `crlnumber` (openssl-ca(1), FILES).
+
+One line a certificate, six fields with a tab between:
+
+    V⇥271231235959Z⇥⇥0A1B2C⇥unknown⇥/C=SE/O=Acme/CN=www.acme.example
+
+status (valid, revoked, expired), end, revocation (`time[,reason[,extra]]`), serial, file, subject. Lines are only ever
+added, so what a person or another program wrote stays. The texts are for files whose bytes beyond ASCII, should there
+be any, were decoded with `surrogateescape`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pkiplan.errors import PkiplanError
+from pkiplan.model.names import ATTRIBUTE_BY_OID, DistinguishedName
+
+FIELDS = 6
+VALID = "V"
+REVOKED = "R"
+EXPIRED = "E"
+# OpenSSL stores no path either.
+UNKNOWN_FILE = "unknown"
+
+# The attribute file outweighs the cnf: easy-rsa#344.
+_UNIQUE_SUBJECT = "unique_subject"
+
+# RFC 5280, 4.1.2.5: UTCTime through 2049, GeneralizedTime after.
+FIRST_GENERALIZED_YEAR = 2050
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEntry:
+    """One line of `index.txt`, as it stands there but for the serial."""
+
+    status: str
+    expiry: str
+    revocation: str
+    serial: int
+    file: str
+    subject: str
+
+    @property
+    def not_after(self) -> datetime | None:
+        """Return when the certificate ends, or None where that is no time."""
+        return _moment(self.expiry)
+
+
+def index_line(*, serial: int, not_after: datetime, subject: DistinguishedName) -> str:
+    """Write the line of a certificate just issued, with its line end."""
+    number = serial_digits(serial)
+    # OpenSSL puts the serial where there is no subject: apps/ca.c, do_body.
+    fields = (VALID, _time(not_after), "", number, UNKNOWN_FILE, subject_text(subject) or number)
+    return "\t".join(fields) + "\n"
+
+
+def parse_index(text: str) -> tuple[IndexEntry, ...]:
+    """Read the certificates in an index; lines that are none (empty ones, comments) are passed over."""
+    return tuple(entry for line in text.split("\n") for entry in _entry(line))
+
+
+def _entry(line: str) -> Iterator[IndexEntry]:
+    fields = line.removesuffix("\r").split("\t")
+    if len(fields) != FIELDS or line.startswith("#"):
+        return
+    status, expiry, revocation, number, file, subject = fields
+    serial = parse_number(number)
+    if serial is not None:
+        yield IndexEntry(status=status, expiry=expiry, revocation=revocation, serial=serial, file=file, subject=subject)
+
+
+def addition(index: str, line: str) -> str:
+    """Return what must be appended to an index so that it holds a line; nothing if it holds it already.
+
+    A serial that stands for another certificate there is refused: it would no longer be known which one to revoke.
+    """
+    (new,) = _entry(line.removesuffix("\n"))
+    for entry in parse_index(index):
+        if entry.serial == new.serial:
+            if (entry.expiry, entry.subject) == (new.expiry, new.subject):
+                return ""
+            raise PkiplanError.of(
+                f"index.txt already has a certificate with serial number {serial_digits(new.serial)}: {entry.subject}",
+                code="serial-reused",
+            )
+    # A line end that someone forgot would glue two lines together.
+    return line if not index or index.endswith("\n") else f"\n{line}"
+
+
+def attributes_text(existing: str = "") -> str:
+    """Write `index.txt.attr` so that a subject may have several certificates, as every renewal needs.
+
+    Other attributes stay.
+    """
+    others = [
+        line for line in existing.split("\n") if line.strip() and line.partition("=")[0].strip() != _UNIQUE_SUBJECT
+    ]
+    return "\n".join([f"{_UNIQUE_SUBJECT} = no", *others]) + "\n"
+
+
+def number_text(number: int) -> str:
+    """Write the content of `serial` or `crlnumber`."""
+    return serial_digits(number) + "\n"
+
+
+def parse_number(text: str) -> int | None:
+    """Read the content of `serial` or `crlnumber`, or return None where it is no number."""
+    digits = text.strip()
+    # int() would take underscores and signs as well.
+    if not digits or not all(digit in "0123456789ABCDEFabcdef" for digit in digits):
+        return None
+    return int(digits, 16)
+
+
+def serial_digits(serial: int) -> str:
+    """Write a serial number as OpenSSL names it: hexadecimal digits, an even number of them."""
+    digits = f"{serial:X}"
+    return digits if len(digits) % 2 == 0 else f"0{digits}"
+
+
+def subject_text(name: DistinguishedName) -> str:
+    r"""Write a name as OpenSSL's index has it: `/C=SE/O=A\/B/CN=\xC3\xBC`, `+` within a multi-valued RDN."""
+    text = []
+    for rdn in name.rdns:
+        for position, attribute in enumerate(rdn):
+            known = ATTRIBUTE_BY_OID.get(attribute.oid)
+            word = known.short_name if known else attribute.oid
+            text.append(f"{'+' if position else '/'}{word}={''.join(_escaped(attribute.value))}")
+    return "".join(text)
+
+
+def _escaped(value: str) -> Iterator[str]:
+    # crypto/x509/x509_obj.c, X509_NAME_oneline: bytes outside of printable ASCII, and the two separators.
+    for byte in value.encode("utf-8", "surrogateescape"):
+        char = chr(byte)
+        if char in "/+":
+            yield f"\\{char}"
+        elif " " <= char <= "~":
+            yield char
+        else:
+            yield f"\\x{byte:02X}"
+
+
+def _time(moment: datetime) -> str:
+    moment = moment.astimezone(UTC)
+    year = f"{moment.year % 100:02}" if moment.year < FIRST_GENERALIZED_YEAR else str(moment.year)
+    return f"{year}{moment:%m%d%H%M%S}Z"
+
+
+def _moment(text: str) -> datetime | None:
+    digits = text.removesuffix("Z")
+    if digits == text or not (digits.isascii() and digits.isdigit()):
+        return None
+    if len(digits) == len("YYMMDDHHMMSS"):
+        # RFC 5280, 4.1.2.5.1: 50 to 99 are of the last century.
+        digits = ("19" if digits >= "50" else "20") + digits
+    try:
+        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
