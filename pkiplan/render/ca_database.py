@@ -5,7 +5,7 @@ One line a certificate, six fields with a tab between:
     V⇥271231235959Z⇥⇥0A1B2C⇥unknown⇥/C=SE/O=Acme/CN=www.acme.example
 
 status (valid, revoked, expired), end, revocation (`time[,reason[,extra]]`), serial, file, subject. Lines are only ever
-added, so what a person or another program wrote stays. The texts are for files whose bytes beyond ASCII, should there
+added, so there is no writer of a whole index: what a person or another program wrote stays. The texts are for files whose bytes beyond ASCII, should there
 be any, were decoded with `surrogateescape`.
 """
 
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pkiplan.errors import PkiplanError
 from pkiplan.model.names import ATTRIBUTE_BY_OID, DistinguishedName
 
 FIELDS = 6
@@ -70,24 +69,6 @@ def _entry(line: str) -> Iterator[IndexEntry]:
     serial = parse_number(number)
     if serial is not None:
         yield IndexEntry(status=status, expiry=expiry, revocation=revocation, serial=serial, file=file, subject=subject)
-
-
-def addition(index: str, line: str) -> str:
-    """Return what must be appended to an index so that it holds a line; nothing if it holds it already.
-
-    A serial that stands for another certificate there is refused: it would no longer be known which one to revoke.
-    """
-    (new,) = _entry(line.removesuffix("\n"))
-    for entry in parse_index(index):
-        if entry.serial == new.serial:
-            if (entry.expiry, entry.subject) == (new.expiry, new.subject):
-                return ""
-            raise PkiplanError.of(
-                f"index.txt already has a certificate with serial number {serial_digits(new.serial)}: {entry.subject}",
-                code="serial-reused",
-            )
-    # A line end that someone forgot would glue two lines together.
-    return line if not index or index.endswith("\n") else f"\n{line}"
 
 
 def attributes_text(existing: str = "") -> str:
