@@ -19,14 +19,13 @@ from pkiplan.errors import KeyMaterialError
 from pkiplan.model.extensions import EXTENSION_OIDS
 from pkiplan.model.keys import ObservedKeySpec, OtherKey
 from pkiplan.model.observed import FileFacts, ObservedCertificate
+from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.extensions import CertificateExtensions
 from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec, signature_verifies, spki_sha256
 from pkiplan.x509.names import parse_name
 
-# A chain of thirty-odd certificates with ML-DSA keys stays far below; a verifier that reads more is asked to
-# do somebody else's work.
-LARGEST_PEM = 1 << 20
+# A verifier that reads longer chains is asked to do somebody else's work (CVE-2024-0567 in GnuTLS).
 MOST_CERTIFICATES = 64
 
 # Said again, with a place, by the lint.

@@ -1,0 +1,303 @@
+"""Private keys as PEM: written, opened, and described without being opened."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import cast, get_args
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.errors import KeyMaterialError, SecretError
+from pkiplan.key_backends.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
+from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, ManagedKey, RsaKeySpec
+from pkiplan.model.tree import LARGEST_PEM
+from pkiplan.x509 import der
+from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
+
+# Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
+MOST_ROUNDS = 20_000_000
+# Memory of scrypt is 128 * N * r bytes (RFC 7914, section 6).
+MOST_SCRYPT_MEMORY = 1 << 30
+
+_PEM_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----", re.DOTALL)
+_PEM_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
+_DEK_INFO = re.compile(rb"^DEK-Info:[ \t]*([A-Za-z0-9-]+),", re.MULTILINE)
+
+_FORMS: dict[bytes, KeyForm] = {
+    b"PRIVATE KEY": KeyForm.PKCS8,
+    b"ENCRYPTED PRIVATE KEY": KeyForm.PKCS8,
+    b"RSA PRIVATE KEY": KeyForm.PKCS1,
+    b"EC PRIVATE KEY": KeyForm.SEC1,
+}
+
+# OpenSSL's names of the ciphers that stand in a DEK-Info header are ours, but for one.
+_DEK_CIPHERS = {"des-ede3-cbc": "3des-cbc"}
+
+_CIPHER_NAMES: dict[str, str] = {cipher.oid: name for name, cipher in CIPHERS.items()} | {
+    "1.2.840.113549.3.7": "3des-cbc",
+    "1.2.840.113549.3.2": "rc2-cbc",
+    "1.3.14.3.2.7": "des-cbc",
+}
+_PRF_NAMES: dict[str, str] = {oid: name for name, (_, oid) in KDFS.items()} | {
+    "1.2.840.113549.2.7": "pbkdf2-hmac-sha1",
+    "1.2.840.113549.2.8": "pbkdf2-hmac-sha224",
+}
+# RFC 8018, 5.2, says so where the function is left out.
+_DEFAULT_PRF = "pbkdf2-hmac-sha1"
+# RFC 8018, appendix A.3, and RFC 7292, appendix C.
+_PBES1_NAMES: dict[str, tuple[str, str]] = {
+    "1.2.840.113549.1.5.3": ("des-cbc", "pbkdf1-md5"),
+    "1.2.840.113549.1.5.6": ("rc2-cbc", "pbkdf1-md5"),
+    "1.2.840.113549.1.5.10": ("des-cbc", "pbkdf1-sha1"),
+    "1.2.840.113549.1.5.11": ("rc2-cbc", "pbkdf1-sha1"),
+    "1.2.840.113549.1.12.1.1": ("rc4-128", "pkcs12-sha1"),
+    "1.2.840.113549.1.12.1.2": ("rc4-40", "pkcs12-sha1"),
+    "1.2.840.113549.1.12.1.3": ("3des-cbc", "pkcs12-sha1"),
+    "1.2.840.113549.1.12.1.4": ("2des-cbc", "pkcs12-sha1"),
+    "1.2.840.113549.1.12.1.5": ("rc2-128-cbc", "pkcs12-sha1"),
+    "1.2.840.113549.1.12.1.6": ("rc2-40-cbc", "pkcs12-sha1"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFileFacts:
+    """What a key file tells without a passphrase; the public key only where the file is plain."""
+
+    form: KeyForm
+    encryption: KeyEncryption | None
+    public_key: PublicKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The one private key in a file; its bytes never show."""
+
+    label: bytes
+    pem: bytes = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def _failure(summary: str, code: str = "damaged", hint: str = "") -> KeyMaterialError:
+    return KeyMaterialError(Diagnostic(summary=summary, code=code, hint=hint))
+
+
+# Writing
+
+
+def encode_private_key(key: PrivateKey, storage: ManagedKey, passphrase: bytes | None) -> bytes:
+    """Encode a private key in the declared form, under a passphrase if there is one."""
+    if passphrase is not None:
+        if storage.form is not KeyForm.PKCS8:
+            raise _failure(
+                f"a key of form {storage.form} cannot be protected well",
+                "key-form",
+                "leave the form out, or the passphrase",
+            )
+        pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return _pem(b"ENCRYPTED PRIVATE KEY", encrypt_pkcs8(pkcs8, passphrase, storage.encryption))
+    if storage.form is KeyForm.PKCS8:
+        return plain_pkcs8(key)
+    spec = key_spec(key.public_key())
+    fitting = RsaKeySpec if storage.form is KeyForm.PKCS1 else EcKeySpec
+    if not isinstance(spec, fitting):
+        raise _failure(f"a key of type {spec} has no form {storage.form}", "key-form")
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def plain_pkcs8(key: PrivateKey) -> bytes:
+    """Encode a private key as PKCS#8 in the clear."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _pem(label: bytes, content: bytes) -> bytes:
+    """Write PEM as RFC 7468, section 3, wants it: lines of 64 characters."""
+    lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64)).encode()
+    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, lines, label)
+
+
+# Opening
+
+
+def open_private_key(data: bytes, passphrases: Sequence[bytes]) -> PrivateKey:
+    """Open the private key of a PEM file; passphrases are tried in turn, and not looked at for a plain file."""
+    block = _find_key(data)
+    encryption = _encryption(block)
+    if encryption is None:
+        return _load(block, None)
+    if not passphrases:
+        raise _failure("the key is encrypted and no passphrase is given", "passphrase-needed", "declare `passphrase:`")
+    for passphrase in passphrases:
+        try:
+            return _load(block, passphrase)
+        except _WrongPassphraseError:
+            continue
+    what = "the passphrase does not open" if len(passphrases) == 1 else f"none of {len(passphrases)} passphrases opens"
+    raise SecretError(Diagnostic(summary=f"{what} the key", code="wrong-passphrase"))
+
+
+class _WrongPassphraseError(Exception):
+    """The key did not open."""
+
+
+def _load(block: _Block, passphrase: bytes | None, *, to_sign: bool = True) -> PrivateKey:
+    # What cryptography raises may quote what it read, so nothing of it is kept.
+    try:
+        # Whether an RSA key's factors are prime takes forty milliseconds to find out, too long for every plan.
+        key = load_pem_private_key(block.pem, passphrase, unsafe_skip_rsa_key_validation=not to_sign)
+    except UnsupportedAlgorithm:
+        raise _failure("the key is of a type or protection that is not supported", "key-type") from None
+    except (ValueError, TypeError):
+        if passphrase is not None:
+            raise _WrongPassphraseError from None
+        raise _failure("the private key does not parse") from None
+    if not isinstance(key, get_args(PrivateKey)):
+        raise _failure("the key cannot sign", "key-type")
+    return cast("PrivateKey", key)
+
+
+# Describing
+
+
+def describe_key_pem(data: bytes) -> KeyFileFacts:
+    """Tell the form and protection of a key file without opening it, and the public key where nothing protects it."""
+    block = _find_key(data)
+    form, encryption = _FORMS[block.label], _encryption(block)
+    if encryption is not None:
+        return KeyFileFacts(form, encryption, None)
+    key = _load(block, None, to_sign=False)
+    if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
+        raise _failure("the numbers of the RSA key do not belong together")
+    return KeyFileFacts(form, None, key.public_key())
+
+
+def _is_consistent(numbers: rsa.RSAPrivateNumbers) -> bool:
+    """Tell whether the numbers of an RSA key fit one another (RFC 8017, 3.2)."""
+    modulus, exponent, (p, q, d) = numbers.public_numbers.n, numbers.public_numbers.e, (numbers.p, numbers.q, numbers.d)
+    return (
+        p > 1
+        and q > 1
+        and p * q == modulus
+        and exponent * d % (p - 1) == 1
+        and exponent * d % (q - 1) == 1
+        and numbers.dmp1 == d % (p - 1)
+        and numbers.dmq1 == d % (q - 1)
+        and numbers.iqmp * q % p == 1
+    )
+
+
+def _find_key(data: bytes) -> _Block:
+    if len(data) > LARGEST_PEM:
+        raise _failure(f"{len(data)} bytes are too many for a key file (at most {LARGEST_PEM})")
+    if not data.strip():
+        raise _failure("the key file is empty")
+    begun = len(_PEM_BEGIN.findall(data))
+    if begun == 0:
+        raise _failure("there is no private key in PEM form")
+    if begun > 1:
+        raise _failure(f"there are {begun} private keys in one file")
+    match = _PEM_KEY.search(data)
+    if match is None:
+        raise _failure("the private key is cut short")
+    label, body = match.groups()
+    if label == b"OPENSSH PRIVATE KEY":
+        raise _failure(
+            "the key is in OpenSSH's own form",
+            "key-form",
+            "`ssh-keygen -p -m PKCS8 -f FILE` makes PKCS#8 of a copy of it",
+        )
+    if label not in _FORMS:
+        raise _failure(f"`{label.decode()}` is no form of key that is supported", "key-form")
+    return _Block(label, match.group(0), body)
+
+
+def _encryption(block: _Block) -> KeyEncryption | None:
+    if block.label == b"ENCRYPTED PRIVATE KEY":
+        try:
+            encryption = _describe_pkcs8(_decode_base64(block.body))
+        except (ValueError, IndexError):
+            raise _failure("the encrypted private key does not parse") from None
+        if encryption.rounds > MOST_ROUNDS:
+            raise _failure(f"the key asks for {encryption.rounds} rounds, which only wastes time")
+        return encryption
+    if b"Proc-Type: 4,ENCRYPTED" in block.body:
+        # RFC 1421, 4.6.1.3, with OpenSSL's EVP_BytesToKey: one round of MD5.
+        cipher = _DEK_INFO.search(block.body)
+        name = "unknown" if cipher is None else cipher.group(1).decode().lower()
+        return KeyEncryption(cipher=_DEK_CIPHERS.get(name, name), kdf="md5", rounds=1)
+    return None
+
+
+def _decode_base64(body: bytes) -> bytes:
+    try:
+        return base64.b64decode(b"".join(body.split()), validate=True)
+    except binascii.Error:
+        raise ValueError("not base64") from None
+
+
+def _describe_pkcs8(encoded: bytes) -> KeyEncryption:
+    algorithm = der.single(encoded).expect(der.SEQUENCE).children()[0].expect(der.SEQUENCE)
+    oid, parameters = _algorithm(algorithm)
+    if oid != PBES2_OID:
+        cipher, kdf = _PBES1_NAMES.get(oid, (f"algorithm {oid}", "unknown"))
+        return KeyEncryption(cipher=cipher, kdf=kdf, rounds=_last_integer(parameters))
+    derivation, scheme = parameters[0].expect(der.SEQUENCE).children()
+    cipher_oid, _ = _algorithm(scheme)
+    kdf, rounds = _derivation(*_algorithm(derivation))
+    return KeyEncryption(cipher=_CIPHER_NAMES.get(cipher_oid, f"algorithm {cipher_oid}"), kdf=kdf, rounds=rounds)
+
+
+def _derivation(oid: str, parameters: Sequence[der.Tlv]) -> tuple[str, int]:
+    fields = parameters[0].expect(der.SEQUENCE).children() if parameters else []
+    if oid == PBKDF2_OID:
+        prf = next((field for field in fields if field.tag == der.SEQUENCE), None)
+        name = _DEFAULT_PRF if prf is None else _prf_name(prf)
+        return name, _integer(fields[1])
+    if oid == SCRYPT_OID:
+        cost, block_size = _integer(fields[1]), _integer(fields[2])
+        if 128 * cost * block_size > MOST_SCRYPT_MEMORY:
+            raise _failure("the key asks for more memory than opening a key may take")
+        return "scrypt", cost
+    return f"algorithm {oid}", 0
+
+
+def _prf_name(prf: der.Tlv) -> str:
+    oid, _ = _algorithm(prf)
+    return _PRF_NAMES.get(oid, f"pbkdf2-algorithm {oid}")
+
+
+def _algorithm(algorithm: der.Tlv) -> tuple[str, list[der.Tlv]]:
+    oid, *parameters = algorithm.expect(der.SEQUENCE).children()
+    return der.decode_oid(oid.expect(der.OBJECT_IDENTIFIER).content), parameters
+
+
+def _last_integer(parameters: Sequence[der.Tlv]) -> int:
+    integers = list(_integers(parameters))
+    return integers[-1] if integers else 0
+
+
+def _integers(elements: Sequence[der.Tlv]) -> Iterator[int]:
+    for element in elements:
+        if element.tag == der.INTEGER:
+            yield _integer(element)
+        elif element.tag == der.SEQUENCE:
+            yield from _integers(element.children())
+
+
+def _integer(element: der.Tlv) -> int:
+    value = int.from_bytes(element.expect(der.INTEGER).content[:16], "big", signed=True)
+    if value < 0:
+        raise der.DerError("a negative number")
+    return value
