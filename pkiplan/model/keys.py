@@ -132,11 +132,13 @@ class ExternalKey:
     """Only the public half is here: `path` holds a public key (SPKI PEM) or a PKCS#10 request.
 
     `path` is absolute, or relative to the resource's directory. A request gives nothing but its key, and
-    its signature is checked as proof of possession.
+    its signature is checked as proof of possession. `spec` is None where the manifest does not say what the
+    key is.
     """
 
     path: str
     is_request: bool
+    spec: KeySpec | None = None
 
 
 KeySource = ManagedKey | ExternalKey

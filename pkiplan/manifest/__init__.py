@@ -1,0 +1,7 @@
+"""The manifest language: YAML that says which authorities and certificates shall exist → `Site`."""
+
+from __future__ import annotations
+
+from pkiplan.manifest.loading import InputDigest, LoadedSite, load_site
+
+__all__ = ["InputDigest", "LoadedSite", "load_site"]

@@ -1,0 +1,139 @@
+"""The only module of the manifest language that reads files; every file it reads is remembered with its digest."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+
+from pkiplan.manifest.values import BadValueError
+from pkiplan.manifest.problems import shown
+
+LARGEST_FILE = 64 * 1024 * 1024
+LARGEST_TOTAL = 256 * 1024 * 1024
+MOST_FILES = 20_000
+MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class InputDigest:
+    """A file that was read: its path as shown, and the SHA-256 of its bytes in hex."""
+
+    path: str
+    sha256: str
+
+
+class Files:
+    """Reads files for one run. What a manifest names must lie beneath one of `roots`."""
+
+    def __init__(self, working_directory: str) -> None:
+        self.working_directory = working_directory
+        self.roots: list[str] = []
+        self.inputs: dict[str, InputDigest] = {}
+        self._texts: dict[str, str] = {}
+        self._total = 0
+
+    def shown(self, path: str) -> str:
+        """Return a path as a person is shown it: relative to the working directory where it lies beneath."""
+        relative = os.path.relpath(path, self.working_directory)
+        return relative if not relative.startswith("..") else path
+
+    def read_text(self, path: str) -> str:
+        """Return the text of a file; UTF-8, or UTF-16 that says so by its byte order mark."""
+        if path in self._texts:
+            return self._texts[path]
+        data = self._read(path)
+        digest = InputDigest(self.shown(path), hashlib.sha256(data).hexdigest())
+        self.inputs[path] = digest
+        text = self._texts[path] = _decoded(data)
+        return text
+
+    def _read(self, path: str) -> bytes:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        except FileNotFoundError as error:
+            raise BadValueError(f"no such file: {shown(self.shown(path))}", code="missing-file") from error
+        except OSError as error:
+            raise BadValueError(f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file") from error
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise BadValueError(f"{shown(self.shown(path))} is a directory", code="unreadable-file")
+            if not stat.S_ISREG(status.st_mode):
+                raise BadValueError(f"{shown(self.shown(path))} is no regular file", code="unreadable-file")
+            if status.st_size > LARGEST_FILE or self._total + status.st_size > LARGEST_TOTAL:
+                raise BadValueError(
+                    f"{shown(self.shown(path))} is too large: {status.st_size:,} bytes", code="too-large", hint=f"at most {LARGEST_FILE:,} in a file, {LARGEST_TOTAL:,} in all"
+                )
+            try:
+                data = file.read(LARGEST_FILE + 1)
+            except OSError as error:
+                raise BadValueError(f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file") from error
+        self._total += len(data)
+        return data
+
+    def inside(self, directory: str, path: str) -> str:
+        """Return the absolute path of a file that a manifest in `directory` names; it must not lead out of the site."""
+        if "\0" in path:
+            raise BadValueError("a NUL in a path", code="unsafe-path")
+        absolute = os.path.normpath(os.path.join(directory, path))
+        for candidate in (absolute, os.path.realpath(absolute)):
+            if not any(candidate == root or candidate.startswith(root.rstrip("/") + "/") for root in self._all_roots()):
+                raise BadValueError(
+                    f"{shown(path)} leads out of the site", code="unsafe-path", hint="name that file or its directory on the command line, beside the manifest"
+                )
+        return absolute
+
+    def _all_roots(self) -> list[str]:
+        return [*self.roots, *(os.path.realpath(root) for root in self.roots)]
+
+    def matching(self, directory: str, pattern: str) -> list[str]:
+        """List the files that a pattern of a manifest means, sorted; `**` goes through directories."""
+        if not glob.has_magic(pattern):
+            return [self.inside(directory, pattern)]
+        if pattern.startswith("/") or ".." in pattern.split("/"):
+            raise BadValueError(f"the pattern {shown(pattern)} leads out of the site", code="unsafe-path", hint="write a relative pattern without `..`")
+        found: list[str] = []
+        for name in glob.iglob(pattern, root_dir=directory, recursive=True):
+            absolute = self.inside(directory, name)
+            if os.path.isfile(absolute):
+                found.append(absolute)
+            if len(found) > MOST_FILES:
+                raise BadValueError(f"the pattern {shown(pattern)} matches more than {MOST_FILES:,} files", code="too-large")
+        return sorted(found)
+
+    def manifests_of(self, path: str) -> list[str]:
+        """List the manifests that a path on the command line means.
+
+        A directory means its `site.yaml` (or `site.yml`), which names the others; without one, all of its YAML files.
+        """
+        absolute = os.path.normpath(os.path.join(self.working_directory, path))
+        if not os.path.isdir(absolute):
+            return [absolute]
+        for name in ("site.yaml", "site.yml"):
+            if os.path.lexists(os.path.join(absolute, name)):
+                return [os.path.join(absolute, name)]
+        try:
+            names = sorted(os.listdir(absolute))
+        except OSError as error:
+            raise BadValueError(f"cannot read {shown(path)}: {error.strerror}", code="unreadable-file") from error
+        found = [os.path.join(absolute, name) for name in names if name.endswith((".yaml", ".yml")) and not name.startswith(".")]
+        if not found:
+            raise BadValueError(f"no manifest in {shown(path)}", code="missing-file", hint="`pkiplan init` writes a `site.yaml`")
+        return found
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif data.startswith(b"\xef\xbb\xbf"):
+        encoding = "utf-8-sig"
+    else:
+        encoding = "utf-8"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadValueError(f"not UTF-8: byte {data[error.start]:#04x} in line {line}", code="not-utf-8", hint="save the file as UTF-8") from error

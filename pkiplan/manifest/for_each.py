@@ -1,0 +1,279 @@
+"""`for_each`: one declaration, many resources, each known by its key and never by its position."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pkiplan.diagnostics import Place
+from pkiplan.manifest.events import read_documents
+from pkiplan.manifest.files import Files
+from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
+from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
+from pkiplan.manifest.sources import Source
+from pkiplan.manifest.values import BadValueError, Integer, Invalid, Schema, kind_of, unknown_key, wrong_type
+
+MOST_ELEMENTS = 250_000
+LONGEST_KEY = 255
+SOURCES = ("var", "range", "csv", "glob", "inventory")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element: its key, what templates see as `each`, and where it was written."""
+
+    key: str
+    each: dict[str, Native]
+    place: Place | None = None
+
+
+class ForEach:
+    """Reads the elements of `for_each`."""
+
+    def __init__(self, variables: dict[str, Any], files: Files, problems: Problems) -> None:
+        self._variables = variables
+        self._files = files
+        self._problems = problems
+        self._seen: dict[tuple[str, ...], list[Element] | None] = {}
+
+    def elements(self, node: Node, mark: int) -> list[Element] | None:
+        """List the elements in order, or None when they cannot be had (which is reported)."""
+        before = self._problems.errors
+        found: dict[str, Element] = {}
+        folded: dict[str, str] = {}
+        try:
+            for element in self._read(node, mark):
+                self._check_key(element, mark)
+                first = found.get(element.key)
+                if first is not None:
+                    notes = [self._problems.note(mark, "for_each is here")] if element.place else []
+                    self._problems.error(
+                        mark, f"`for_each` has the key {shown(element.key)} twice{_at(first.place)}", code="duplicate-element", notes=notes
+                    )
+                    continue
+                other = folded.setdefault(element.key.casefold(), element.key)
+                if other != element.key:
+                    self._problems.error(
+                        mark, f"the keys {shown(other)} and {shown(element.key)} of `for_each` differ in case only", code="same-but-case"
+                    )
+                found[element.key] = element
+                if len(found) > MOST_ELEMENTS:
+                    raise BadValueError(f"`for_each` has more than {MOST_ELEMENTS:,} elements", code="too-large")
+        except BadValueError as bad:
+            self._problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+        return list(found.values()) if self._problems.errors == before else None
+
+    def _check_key(self, element: Element, mark: int) -> None:
+        key = element.key
+        why = ""
+        if not key:
+            why = "is empty"
+        elif len(key) > LONGEST_KEY:
+            why = f"has more than {LONGEST_KEY} characters"
+        elif any(char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in key):
+            why = "holds a control character"
+        if why:
+            self._problems.error(mark, f"a key of `for_each` {why}: {shown(key)}{_at(element.place)}", code="element-key")
+
+    def _read(self, node: Node, mark: int) -> Iterator[Element]:
+        if isinstance(node, Sequence):
+            return self._of_list(native(node), node, mark)
+        if isinstance(node, Mapping):
+            sources = [name for name in SOURCES if name in node]
+            if sources and set(node) <= {*SOURCES, "group"}:
+                return self._of_source(sources, node, mark)
+            return (_element(key, native(value)) for key, value in node.items())
+        if node.__class__ is Templated:
+            return iter(())
+        wrong_type("a list, a map, or a source such as `{csv: hosts.csv}`", node, mark, self._problems)
+        return iter(())
+
+    def _of_source(self, sources: list[str], node: Mapping, mark: int) -> Iterator[Element]:
+        if len(sources) > 1:
+            raise BadValueError(f"`for_each` takes one source, not {listed(sources)}", code="conflict")
+        (source,) = sources
+        value, value_mark = node[source], node.value_mark(source)
+        if source != "inventory" and "group" in node:
+            unknown_key("group", node.key_mark("group"), [source], self._problems, hint="`group` goes with `inventory`")
+        if source == "range":
+            return self._of_range(value, value_mark)
+        if value.__class__ is not str:
+            if value.__class__ is not Templated:
+                wanted = "the name of a variable" if source == "var" else "a path"
+                wrong_type(wanted, value, value_mark, self._problems)
+            return iter(())
+        text = str(value)
+        if source == "var":
+            return self._of_variable(text, value_mark)
+        try:
+            if source == "glob":
+                return iter(self._of_glob(text, value_mark))
+            path = self._files.inside(self._problems.sources.of(value_mark).directory, text)
+            if source == "csv":
+                return iter(self._of_csv(path))
+            return iter(self._of_inventory(path, node))
+        except BadValueError as bad:
+            self._problems.error(value_mark, bad.summary, code=bad.code, hint=bad.hint)
+            return iter(())
+
+    def _of_list(self, values: Any, node: Sequence | None, mark: int) -> Iterator[Element]:
+        for index, value in enumerate(values):
+            item = node[index] if node is not None else None
+            if isinstance(value, dict | list) or value is None:
+                where = node.marks[index] if node is not None else mark
+                self._problems.error(
+                    where,
+                    f"an element of a list is text or a number, not {kind_of(item) if item is not None else 'a map or list'}",
+                    code="wrong-type",
+                    hint="give each element a key: `for_each: {a1: {…}, a2: {…}}`",
+                )
+                continue
+            text = str(item) if item is not None else _text(value)
+            yield _element(text, value)
+
+    def _of_variable(self, name: str, mark: int) -> Iterator[Element]:
+        value: Any = self._variables
+        for part in name.split("."):
+            if not isinstance(value, dict) or part not in value:
+                hint = did_you_mean(part, value if isinstance(value, dict) else (), otherwise=f"define it under `vars:`, or with `-e {name}=…`")
+                raise BadValueError(f"undefined variable {shown(name)}", code="undefined-variable", hint=hint)
+            value = value[part]
+        if isinstance(value, list):
+            return self._of_list(value, None, mark)
+        if isinstance(value, dict):
+            return (_element(key, element) for key, element in value.items())
+        raise BadValueError(f"the variable {shown(name)} is neither a list nor a map", code="wrong-type")
+
+    def _of_range(self, node: Node, mark: int) -> Iterator[Element]:
+        if not isinstance(node, Sequence) or len(node) != 2:
+            wrong_type("the first and the last number: `[1, 200]`", node, mark, self._problems)
+            return
+        ends = [Integer(0, 10**15).read(item, item_mark, self._problems) for item, item_mark in zip(node, node.marks, strict=True)]
+        first, last = ends
+        if isinstance(first, Invalid) or isinstance(last, Invalid):
+            return
+        if last < first:
+            raise BadValueError(f"the range ends at {last}, before it begins at {first}", code="out-of-range", hint=f"write `[{last}, {first}]`")
+        if last - first >= MOST_ELEMENTS:
+            raise BadValueError(f"a range of more than {MOST_ELEMENTS:,} elements", code="too-large")
+        for number in range(first, last + 1):
+            yield _element(str(number), number)
+
+    def _of_csv(self, path: str) -> list[Element]:
+        text = self._files.read_text(path)
+        name = self._files.shown(path)
+        rows = csv.reader(text.splitlines(keepends=True), strict=True)
+        found: list[Element] = []
+        try:
+            header = [field.strip() for field in next(rows, [])]
+            if not header or not header[0]:
+                raise BadValueError(f"{shown(name)} has no header: its first line names the fields", code="csv")
+            if len(set(header)) < len(header):
+                raise BadValueError(f"{shown(name)} names a field twice in its header", code="csv")
+            for row in rows:
+                if not any(row):
+                    continue
+                if len(row) != len(header):
+                    raise BadValueError(f"{name}:{rows.line_num}: {len(row)} fields, the header has {len(header)}", code="csv")
+                fields = [field.strip() for field in row]
+                found.append(Element(fields[0], _each(fields[0], dict(zip(header, fields, strict=True))), Place(name, rows.line_num)))
+        except csv.Error as error:
+            raise BadValueError(f"{name}:{rows.line_num}: not CSV: {error}", code="csv") from error
+        return found
+
+    def _of_glob(self, pattern: str, mark: int) -> list[Element]:
+        directory = self._problems.sources.of(mark).directory
+        found: list[Element] = []
+        for path in self._files.matching(directory, pattern):
+            stem, suffix = os.path.splitext(os.path.basename(path))
+            each: dict[str, Native] = {"key": stem, "value": None, "path": os.path.relpath(path, directory)}
+            if suffix in (".yaml", ".yml", ".json"):
+                each["value"] = self._content(path)
+            found.append(Element(stem, each, Place(self._files.shown(path), 1)))
+        if not found:
+            self._problems.warning(mark, f"no file matches {shown(pattern)}", code="empty-include")
+        return found
+
+    def _content(self, path: str) -> Native:
+        source = Source(self._files.shown(path), os.path.dirname(path), self._files.read_text(path))
+        number = self._problems.sources.add(source)
+        source.documents = read_documents(source.text, number, self._problems)
+        return native(source.documents[0]) if source.documents else None
+
+    def _of_inventory(self, path: str, node: Mapping) -> list[Element]:
+        from pkiplan.manifest.inventory import read_inventory
+
+        inventory = read_inventory(path, self._files, self._problems)
+        group = "all"
+        if "group" in node and not is_null(node["group"]):
+            given = node["group"]
+            if given.__class__ is not str:
+                wrong_type("the name of a group", given, node.value_mark("group"), self._problems)
+                return []
+            group = str(given)
+            if group not in inventory.groups:
+                raise BadValueError(
+                    f"no group {shown(group)} in {shown(self._files.shown(path))}", code="inventory", hint=did_you_mean(group, inventory.groups)
+                )
+        return [
+            Element(host, {"key": host, "value": variables, "groups": list(inventory.groups_of(host))}, inventory.places.get(host))
+            for host, variables in inventory.hosts_of(group)
+        ]
+
+
+def _element(key: str, value: Native) -> Element:
+    return Element(str(key), _each(str(key), value))
+
+
+def _each(key: str, value: Any) -> dict[str, Native]:
+    return {"key": key, "value": value}
+
+
+def _text(value: object) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def _at(place: Place | None) -> str:
+    return f" ({place.file}:{place.line})" if place is not None else ""
+
+
+class ForEachType:
+    """The schema of `for_each`."""
+
+    wanted = "a list, a map, or a source"
+
+    def read(self, node: Node, mark: int, problems: Problems) -> Node:  # noqa: ARG002
+        """Leave the node to `ForEach`."""
+        return node
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        sources: list[Schema] = [
+            {"type": "object", "properties": {name: value}, "required": [name], "additionalProperties": False}
+            for name, value in (
+                ("var", {"type": "string", "description": "A variable that is a list or a map."}),
+                ("range", {"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 2, "maxItems": 2, "description": "From the first number to the last, both included."}),
+                ("csv", {"type": "string", "description": "A CSV file; its header names the fields, the first column is the key."}),
+                ("glob", {"type": "string", "description": "Files by pattern; the key is the name without its ending."}),
+            )
+        ]
+        inventory = {
+            "type": "object",
+            "properties": {"inventory": {"type": "string", "description": "A static Ansible inventory, INI or YAML."}, "group": {"type": "string", "description": "One of its groups; default `all`."}},
+            "required": ["inventory"],
+            "additionalProperties": False,
+        }
+        return {
+            "anyOf": [
+                {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+                {"type": "string", "pattern": "\\{\\{"},
+                *sources,
+                inventory,
+                {"type": "object", "not": {"anyOf": [{"required": [name]} for name in SOURCES]}},
+            ]
+        }
+
+

@@ -1,0 +1,54 @@
+"""Load a site: the one way from files to a `Site`, with everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pkiplan.diagnostics import Diagnostic, Place, in_order
+from pkiplan.manifest.files import Files, InputDigest
+from pkiplan.model.site import Site
+
+Origin = tuple[str, str, Place]
+
+
+def _no_origins(address: str) -> list[Origin]:  # noqa: ARG001  # there is no site, so nothing comes from anywhere
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSite:
+    """A site, or why there is none; what was read to make it; and where each of its values came from.
+
+    `site` is None exactly when `diagnostics` holds an error. `origins(address)` lists the effective settings of
+    a resource: path of the field, its value as text, and the place that gave it. A place whose line is 0 is no
+    file: the value is pkiplan's own, of a built-in profile.
+    """
+
+    site: Site | None
+    diagnostics: tuple[Diagnostic, ...]
+    inputs: tuple[InputDigest, ...]
+    origins: Callable[[str], list[Origin]] = field(default=_no_origins, compare=False)
+
+
+def load_site(paths: Sequence[str], *, variables: Sequence[str], working_directory: str) -> LoadedSite:
+    """Load manifests, and the files that they name, into a site."""
+    from pkiplan.manifest.documents import DocumentLoader
+    from pkiplan.manifest.problems import Problems
+    from pkiplan.manifest.resolve import Resolver
+    from pkiplan.manifest.sources import Sources
+
+    files = Files(working_directory)
+    problems = Problems(Sources())
+    manifest = DocumentLoader(files, problems).load(list(paths))
+    site: Site | None = None
+    origins = _no_origins
+    if manifest is not None:
+        from pkiplan.manifest.origins import Origins
+
+        resolved = Resolver(manifest, files, problems).resolve(list(variables))
+        site = resolved.site if not problems.errors else None
+        if site is not None:
+            origins = Origins(resolved, site, problems.sources)
+    inputs = tuple(sorted(files.inputs.values(), key=lambda known: known.path))
+    return LoadedSite(site, in_order(problems.found), inputs, origins)

@@ -1,0 +1,59 @@
+"""Where each effective value of a resource came from; worked out only when somebody asks."""
+
+from __future__ import annotations
+
+from pkiplan.diagnostics import Place
+from pkiplan.manifest.definitions import OWN
+from pkiplan.manifest.layers import KIND_SETTINGS
+from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
+from pkiplan.manifest.resolve import Resolved
+from pkiplan.manifest.sources import Sources
+from pkiplan.model.resource import Kind
+from pkiplan.model.site import Site
+
+
+class Origins:
+    """Answers `origins(address)`."""
+
+    def __init__(self, resolved: Resolved, site: Site, sources: Sources) -> None:
+        self._resolved = resolved
+        self._site = site
+        self._sources = sources
+
+    def __call__(self, address: str) -> list[tuple[str, str, Place]]:
+        """List path, value as text and place of every effective setting, by path."""
+        resource = self._site.resources[address]
+        section = "a" if resource.kind is Kind.AUTHORITY else "c"
+        block = self._resolved.blocks[section + resource.id]
+        element = next((known for known in block.each() if known is not None and known.key == resource.element), None)
+        settings = self._resolved.resolver.settings(block, element, self._site.issuer_of(resource))
+        assert settings is not None  # it was, when the site was made
+        found: list[tuple[str, str, Place]] = []
+        merged = settings.base.node
+        names = dict.fromkeys([*merged, *block.own])
+        for name in names:
+            if name in KIND_SETTINGS[resource.kind] and name not in settings.fields:
+                continue  # another way to say it stands above
+            if name in KIND_SETTINGS[resource.kind] or name in OWN or name in ("issuer", "profile", "self_signed"):
+                node = settings.rendered.get(name, block.own.get(name, merged.get(name)))
+                assert node is not None
+                self._walk(name, node, (block.own if name in block.own else merged).value_mark(name), found)
+        return sorted(found, key=lambda origin: origin[0])
+
+    def _walk(self, path: str, node: Node, mark: int, found: list[tuple[str, str, Place]]) -> None:
+        if isinstance(node, Mapping):
+            for key, value, _, value_mark in node.entries():
+                self._walk(f"{path}.{key}", value, value_mark, found)
+        elif not is_null(node):
+            found.append((path, _text(node), self._sources.place(mark)))
+
+
+def _text(node: Node) -> str:
+    if isinstance(node, Sequence):
+        return "[" + ", ".join(_text(item) for item in node) + "]"
+    if isinstance(node, Mapping):
+        return "{" + ", ".join(f"{key}: {_text(value)}" for key, value in node.items()) + "}"
+    if isinstance(node, Plain | Templated):
+        return str(node)
+    text = str(node)
+    return f'"{text}"' if not text or any(char in ",[]{}\n" for char in text) or text != text.strip() else text

@@ -1,0 +1,92 @@
+"""Collect what is wrong, so that everything is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pkiplan.diagnostics import Diagnostic, Note, Severity
+from pkiplan.manifest.sources import Sources
+
+_LONGEST_SHOWN_VALUE = 60
+
+
+class Problems:
+    """The diagnostics of one run, and the sources their places are looked up in."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self.found: list[Diagnostic] = []
+        self.errors = 0
+
+    def error(
+        self,
+        mark: int,
+        summary: str,
+        *,
+        code: str,
+        hint: str = "",
+        at_key: bool = False,
+        notes: Iterable[Note] = (),
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        """Add a problem with what is written at a mark."""
+        self.errors += severity is Severity.ERROR
+        self.found.append(
+            Diagnostic(
+                severity=severity,
+                summary=summary,
+                code=code,
+                place=self.sources.place(mark),
+                path=self.sources.path(mark, at_key=at_key),
+                hint=hint,
+                notes=tuple(notes),
+                source_line=self.sources.source_line(mark),
+            )
+        )
+
+    def warning(self, mark: int, summary: str, *, code: str, hint: str = "", at_key: bool = False) -> None:
+        """Add something worth telling that does not stop the work."""
+        self.error(mark, summary, code=code, hint=hint, at_key=at_key, severity=Severity.WARNING)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        """Add a problem that has its place already, or none."""
+        self.errors += diagnostic.severity is Severity.ERROR
+        self.found.append(diagnostic)
+
+    def note(self, mark: int, message: str) -> Note:
+        """Make a note that points to a second place."""
+        return Note(message=message, place=self.sources.place(mark))
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like a mistaken one, or None."""
+    import difflib
+
+    by_folded = {candidate.casefold().replace("-", "_"): candidate for candidate in known}
+    close = difflib.get_close_matches(word.casefold().replace("-", "_"), by_folded, n=1, cutoff=0.6)
+    return by_folded[close[0]] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """Write the hint for a mistaken word: the nearest known one, else what is known."""
+    candidates = sorted(known)
+    close = nearest(word[:100], candidates)
+    if close is not None:
+        return f"did you mean `{close}`?"
+    return otherwise or (f"known: {listed(candidates)}" if candidates else "")
+
+
+def listed(words: Iterable[str]) -> str:
+    """Write words as `a`, `b` and `c`; a long list is cut."""
+    quoted = [f"`{word}`" for word in words]
+    if len(quoted) > 14:
+        return ", ".join(quoted[:14]) + f" and {len(quoted) - 14} more"
+    return ", ".join(quoted[:-1]) + " and " + quoted[-1] if len(quoted) > 1 else "".join(quoted)
+
+
+def shown(value: str) -> str:
+    """Write a value for a message: in back-ticks, control characters escaped, a long one cut."""
+    escaped = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in value[: _LONGEST_SHOWN_VALUE + 1])
+    if len(escaped) > _LONGEST_SHOWN_VALUE:
+        escaped = escaped[:_LONGEST_SHOWN_VALUE] + "…"
+    return f"`{escaped}`"

@@ -1,0 +1,158 @@
+"""The profiles that are built in, and how a manifest's own extend them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence
+from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.sources import Source, Sources
+from pkiplan.model.keys import KeySpec, RsaKeySpec
+from pkiplan.model.resource import Kind
+
+ROOT, ISSUING, SERVER = "root-ca", "issuing-ca", "server"
+
+_AUTHORITY: dict[str, object] = {
+    "key": {"type": "ecdsa", "curve": "P-384"},
+    "key_usage": ["key_cert_sign", "crl_sign"],
+}
+_LEAF: dict[str, object] = {"key": {"type": "ecdsa", "curve": "P-256"}, "days": 90}
+
+# Why these values: docs/manifest.md, "Built-in profiles". Key usage of certificates follows from the key, see below.
+BUILT_IN: dict[str, tuple[Kind, str, dict[str, object]]] = {
+    "root-ca": (Kind.AUTHORITY, "an authority that signs itself", {**_AUTHORITY, "days": 3652, "crl": {"days": 180}}),
+    "issuing-ca": (Kind.AUTHORITY, "an authority beneath another", {**_AUTHORITY, "days": 1095, "path_length": 0, "crl": {"days": 7}}),
+    "server": (Kind.CERTIFICATE, "a TLS server", {**_LEAF, "extended_key_usage": ["server_auth"]}),
+    "client": (Kind.CERTIFICATE, "a TLS client", {**_LEAF, "extended_key_usage": ["client_auth"]}),
+    "peer": (Kind.CERTIFICATE, "a TLS server that is a client, too", {**_LEAF, "extended_key_usage": ["server_auth", "client_auth"]}),
+    "ocsp-signer": (
+        Kind.CERTIFICATE,
+        "an OCSP responder",
+        {**_LEAF, "days": 30, "extended_key_usage": ["ocsp_signing"], "ocsp_no_check": True},
+    ),
+    "code-signing": (Kind.CERTIFICATE, "a signer of code", {**_LEAF, "extended_key_usage": ["code_signing"]}),
+    "email": (Kind.CERTIFICATE, "a mailbox (S/MIME)", {**_LEAF, "extended_key_usage": ["email_protection"]}),
+    # RFC 3161, 2.3: the extended key usage must be critical, and the only one.
+    "timestamping": (
+        Kind.CERTIFICATE,
+        "a timestamping service",
+        {**_LEAF, "extended_key_usage": {"values": ["time_stamping"], "critical": True}},
+    ),
+}
+
+# NSS refuses RSA servers without key_encipherment (facts: defaults.md); S/MIME encrypts with it.
+_ENCIPHERING = frozenset({"server", "peer", "email"})
+
+
+def default_key_usages(family: str, spec: KeySpec | None) -> tuple[str, ...]:
+    """Return the key usages of a certificate by its built-in profile and the type of its key."""
+    if family in _ENCIPHERING and isinstance(spec, RsaKeySpec):
+        return ("digital_signature", "key_encipherment")
+    return ("digital_signature",)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile: its layers from the first extension on, and the built-in one beneath (`family`; None: any)."""
+
+    name: str
+    layers: tuple[Mapping, ...]
+    family: str | None
+
+
+class Profiles:
+    """All profiles of a site, resolved along `extends`."""
+
+    def __init__(self, own: Mapping, problems: Problems) -> None:
+        self._own = own
+        self._problems = problems
+        self._built_in: dict[str, Mapping] = {}
+        self._resolved: dict[str, Profile | None] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """List every profile that can be named."""
+        return [*self._own, *BUILT_IN]
+
+    def built_in(self, name: str) -> Mapping:
+        """Return the settings of a built-in profile as a map like any other."""
+        if name not in self._built_in:
+            self._built_in[name] = _as_node(name, BUILT_IN[name][2], self._problems.sources)
+        return self._built_in[name]
+
+    def find(self, name: str) -> Profile | None:
+        """Return a profile by name, or None when there is none, or its own chain is broken (which is reported)."""
+        if name not in self._resolved:
+            self._resolved[name] = self._resolve(name)
+        return self._resolved[name]
+
+    def _resolve(self, name: str) -> Profile | None:
+        if name in BUILT_IN:
+            return Profile(name, (), name)
+        layers: list[Mapping] = []
+        chain: list[str] = []
+        current = name
+        while current not in BUILT_IN:
+            if current not in self._own:
+                return None
+            if current in chain:
+                mark = self._own.key_mark(chain[0])
+                circle = " → ".join(f"`{link}`" for link in [*chain, current])
+                if min(chain) == chain[0]:  # tell of a circle once
+                    self._problems.error(mark, f"profiles extend each other in a circle: {circle}", code="profile-cycle", at_key=True)
+                return None
+            chain.append(current)
+            settings = self._own[current]
+            if not isinstance(settings, Mapping):
+                break
+            layers.append(settings)
+            extends = settings.get("extends")
+            if not isinstance(extends, str) or extends.__class__ is not str:
+                return Profile(name, tuple(reversed(layers)), None)
+            current = str(extends)
+        return Profile(name, tuple(reversed(layers)), current if current in BUILT_IN else None)
+
+    def check(self) -> None:
+        """Report names that cannot be, and `extends` that lead nowhere."""
+        for name, settings, key_mark, _ in self._own.entries():
+            if name in BUILT_IN:
+                self._problems.error(
+                    key_mark, f"`{name}` is built in", code="built-in-profile", at_key=True, hint=f"choose another name and write `extends: {name}`"
+                )
+            if not isinstance(settings, Mapping):
+                continue
+            extends = settings.get("extends")
+            if isinstance(extends, str) and extends.__class__ is str and extends not in self._own and extends not in BUILT_IN:
+                self._problems.error(
+                    settings.value_mark("extends"),
+                    f"unknown profile {shown(str(extends))}",
+                    code="unknown-profile",
+                    hint=did_you_mean(str(extends), self.names),
+                )
+            self.find(name)
+
+
+def _as_node(name: str, settings: dict[str, object], sources: Sources) -> Mapping:
+    source = Source(f"built-in profile {name}", "")
+    number = sources.add(source)
+    mark = number << 48
+
+    def node(value: object) -> Node:
+        if isinstance(value, dict):
+            mapping = Mapping(mark)
+            for key, element in value.items():
+                mapping.put(key, node(element), mark, mark)
+            return mapping
+        if isinstance(value, list):
+            sequence = Sequence(mark)
+            for element in value:
+                sequence.put(node(element), mark)
+            return sequence
+        if isinstance(value, bool):
+            return Plain("true" if value else "false")
+        return Plain(value) if isinstance(value, int) else str(value)
+
+    found = node(settings)
+    assert isinstance(found, Mapping)
+    source.documents.append(found)
+    return found

@@ -1,0 +1,241 @@
+"""Templates in values and ids: `{{ expression }}`, rendered once.
+
+A plain dotted name (`{{ each.key }}.{{ domain }}`) is looked up here, without Jinja2: that is what nearly all
+templates are, it is ten times as quick, and starting Jinja2 costs more than reading a small site.
+Everything else is an expression of `expressions.py`, compiled once however often it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping as MappingABC
+from typing import Any, cast
+
+from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated, from_native, is_templated
+from pkiplan.manifest.problems import Problems
+
+LONGEST_RESULT = 65_536
+_NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*")
+# A template without quotes and braces inside: its end is plain to see.
+_SIMPLE = re.compile(r"\{\{([^{}'\"]*)\}\}")
+# Words of the expression language, and the methods that a map has beside its keys.
+_NOT_NAMES = frozenset("true false none True False None and or not in is if else".split())
+_MENTIONS_EACH = re.compile(r"\beach\b")
+
+Variables = MappingABC[str, Any]
+_Part = str | tuple[str, Callable[[Variables], Any]]
+
+
+class TemplateProblemError(Exception):
+    """A template that cannot be rendered."""
+
+    def __init__(self, summary: str, hint: str = "", code: str = "template") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.hint = hint
+        self.code = code
+
+
+def mentions_each(node: Node) -> bool:
+    """Tell whether a template within a node speaks of `each`."""
+    if isinstance(node, Templated):
+        return _MENTIONS_EACH.search(node) is not None
+    if isinstance(node, Mapping):
+        return node.templated and any(mentions_each(value) or mentions_each(_as_key(key)) for key, value in node.items())
+    if isinstance(node, Sequence):
+        return node.templated and any(mentions_each(value) for value in node)
+    return False
+
+
+def _as_key(key: str) -> Node:
+    return key
+
+
+class Templates:
+    """Renders nodes; compiled templates are kept."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self._compiled: dict[str, list[_Part] | TemplateProblemError] = {}
+        self._expressions: dict[str, Callable[[Variables], Any]] = {}
+        self._compiler: Any = None
+
+    def render(self, node: Node, mark: int, variables: Variables) -> Node:
+        """Return a node with its templates rendered; one that cannot be stays, and is reported."""
+        if not is_templated(node):
+            return node
+        if isinstance(node, Templated):
+            try:
+                return from_native(self.value(node, variables), mark)
+            except TemplateProblemError as problem:
+                self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint)
+            except TypeError as error:
+                self.problems.error(mark, str(error), code="template")
+            return node
+        if isinstance(node, Sequence):
+            sequence = Sequence(node.mark)
+            for element, element_mark in zip(node, node.marks, strict=True):
+                sequence.put(self.render(element, element_mark, variables), element_mark)
+            return sequence
+        assert isinstance(node, Mapping)
+        return self._render_map(node, variables)
+
+    def _render_map(self, node: Mapping, variables: Variables) -> Mapping:
+        mapping = Mapping(node.mark)
+        for key, value, key_mark, value_mark in node.entries():
+            name = self.render_key(key, key_mark, variables) if type(key) is Templated else key
+            rendered = self.render(value, value_mark, variables)
+            if name is None:
+                continue
+            if name in mapping:
+                self.problems.error(
+                    key_mark,
+                    f"duplicate key `{name}` out of a template",
+                    code="duplicate-key",
+                    at_key=True,
+                    notes=[self.problems.note(mapping.key_mark(name), "first defined here")],
+                )
+                continue
+            mapping.put(name, rendered, key_mark, value_mark)
+        return mapping
+
+    def render_key(self, key: str, mark: int, variables: Variables) -> str | None:
+        """Return the text of a templated key, or None when there is none (which is reported)."""
+        try:
+            value = self.value(key, variables)
+        except TemplateProblemError as problem:
+            self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint, at_key=True)
+            return None
+        if isinstance(value, str):
+            return str(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        self.problems.error(mark, "the template of a key must give text", code="template", at_key=True)
+        return None
+
+    def value(self, text: str, variables: Variables) -> Any:
+        """Compute a template; one expression alone keeps its type, anything else is text."""
+        parts = self._compiled.get(text)
+        if parts is None:
+            try:
+                parts = self._split(text)
+            except TemplateProblemError as problem:
+                parts = problem
+            self._compiled[text] = parts
+        if isinstance(parts, TemplateProblemError):
+            raise parts
+        if len(parts) == 1 and not isinstance(parts[0], str):
+            return parts[0][1](variables)
+        rendered: list[str] = []
+        for part in parts:
+            if isinstance(part, str):
+                rendered.append(part)
+            else:
+                value = part[1](variables)
+                rendered.append(value if type(value) is str else _within_text(value))
+        result = "".join(rendered)
+        if len(result) > LONGEST_RESULT:
+            raise TemplateProblemError(f"a template made more than {LONGEST_RESULT // 1024} KiB of text")
+        return result
+
+    def _split(self, text: str) -> list[_Part]:
+        """Split a text into literal parts and compiled expressions."""
+        if "{%" in text:
+            raise TemplateProblemError(
+                "statements (`{% … %}`) are no part of a manifest",
+                "a value takes expressions: `{{ … }}`; loops are written with `for_each:`",
+                "template-statement",
+            )
+        pieces: list[tuple[bool, str]] = []
+        if text.count("{{") == len(_SIMPLE.findall(text)) == text.count("}}"):
+            for number, piece in enumerate(_SIMPLE.split(text)):
+                pieces.append((bool(number % 2), piece))
+        else:
+            pieces = self._lexed(text)
+        return [
+            (piece, self._expression(piece)) if is_expression else piece
+            for is_expression, piece in pieces
+            if is_expression or piece
+        ]
+
+    def _lexed(self, text: str) -> list[tuple[bool, str]]:
+        """Find expressions that hold quotes or braces, with Jinja2's own lexer."""
+        from jinja2 import Environment, TemplateSyntaxError
+
+        environment = Environment(comment_start_string="\0#", comment_end_string="#\0", keep_trailing_newline=True, autoescape=False)  # noqa: S701  # nothing is rendered with it
+        pieces: list[tuple[bool, str]] = [(False, "")]
+        try:
+            for _, token, value in environment.lex(text):
+                if token == "variable_begin":
+                    pieces.append((True, ""))
+                elif token == "variable_end":
+                    pieces.append((False, ""))
+                else:
+                    pieces[-1] = (pieces[-1][0], pieces[-1][1] + value)
+        except (TemplateSyntaxError, RecursionError) as error:
+            message = error.message if isinstance(error, TemplateSyntaxError) else "too complicated"
+            raise TemplateProblemError(f"the template is no expression: {message}", "write `{{ name }}`") from error
+        if pieces[-1][0]:
+            raise TemplateProblemError("the template does not end: `}}` is missing", "write `{{ name }}`")
+        return pieces
+
+    def _expression(self, source: str) -> Callable[[Variables], Any]:
+        source = source.strip()
+        known = self._expressions.get(source)
+        if known is None:
+            name = _NAME.fullmatch(source)
+            if name and not _NOT_NAMES.intersection(source.split(".")[:1]):
+                known = _lookup(name[1].split("."), self._full(source))
+            else:
+                known = self._full(source)
+            self._expressions[source] = known
+        return known
+
+    def _full(self, source: str) -> Callable[[Variables], Any]:
+        """Compile with Jinja2, but only once it is needed."""
+        compiled: Callable[[Variables], Any] | None = None
+
+        def evaluate(variables: Variables) -> Any:
+            nonlocal compiled
+            from pkiplan.manifest.expressions import ExpressionError, Expressions
+
+            if not source:
+                raise TemplateProblemError("an empty template", "write `{{ name }}`")
+            try:
+                if compiled is None:
+                    if self._compiler is None:
+                        self._compiler = Expressions()
+                    compiled = cast("Callable[[Variables], Any]", self._compiler.compile(source))
+                return compiled(variables)
+            except ExpressionError as error:
+                raise TemplateProblemError(error.summary, error.hint) from error
+
+        return evaluate
+
+
+def _lookup(names: list[str], otherwise: Callable[[Variables], Any]) -> Callable[[Variables], Any]:
+    """Follow a dotted name through maps; whatever is not found there is Jinja2's to tell."""
+    if len(names) == 1:
+        name = names[0]
+        return lambda variables: variables[name] if name in variables else otherwise(variables)
+
+    def follow(variables: Variables) -> Any:
+        value: Any = variables
+        for name in names:
+            if not isinstance(value, dict) or name not in value:
+                return otherwise(variables)
+            value = value[name]
+        return value
+
+    return follow
+
+
+def _within_text(value: object) -> str:
+    from pkiplan.manifest.expressions import ExpressionError, scalar_text
+
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    try:
+        return scalar_text(value)
+    except ExpressionError as error:
+        raise TemplateProblemError(error.summary, "a template that gives a list or a map must be the whole value") from error

@@ -1,0 +1,463 @@
+"""The kinds of values a manifest can hold: each reads a node, says what it wants, and gives its JSON Schema.
+
+Reading never raises: what is wrong goes to `Problems` and the result is `INVALID`, so that one run finds everything.
+A node that still is a template is `INVALID` without a word; it is read again once it has been rendered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping as MappingABC, Sequence as SequenceABC
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar
+
+from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
+from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Schema = dict[str, Any]
+
+
+class Invalid(Enum):
+    """The one value that stands for what could not be read."""
+
+    INVALID = "invalid"
+
+
+INVALID = Invalid.INVALID
+
+
+class BadValueError(Exception):
+    """What is wrong with one value, told by who parses it; it becomes a diagnostic with a place."""
+
+    def __init__(self, summary: str, *, hint: str = "", code: str = "bad-value") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.hint = hint
+        self.code = code
+
+
+class ValueType(Protocol[T_co]):
+    """A kind of value; `wanted` completes the sentence *expected …*."""
+
+    @property
+    def wanted(self) -> str: ...
+
+    def read(self, node: Node, mark: int, problems: Problems) -> T_co | Invalid: ...
+
+    def schema(self) -> Schema: ...
+
+
+def kind_of(node: Node) -> str:
+    """Say in words what a node is."""
+    if isinstance(node, Mapping):
+        return "a map"
+    if isinstance(node, Sequence):
+        return "a list"
+    if is_null(node):
+        return "nothing (null)"
+    if isinstance(node, Plain):
+        return f"the boolean {shown(node)}" if node.lower() in ("true", "false") else f"the number {shown(node)}"
+    return f"the text {shown(node)}"
+
+
+def wrong_type(wanted: str, node: Node, mark: int, problems: Problems, *, hint: str = "") -> Invalid:
+    """Report a value of another kind than wanted."""
+    problems.error(mark, f"expected {wanted}, not {kind_of(node)}", code="wrong-type", hint=hint)
+    return INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text, kept as it is, or parsed by `parse`, which may raise BadValueError or ValueError.
+
+    `raw` also takes what YAML reads as a number, by its raw text (ids, versions, file modes).
+    """
+
+    wanted: str = "text"
+    parse: Callable[[str], Any] | None = None
+    raw: bool = False
+    pattern: str | None = None
+    examples: tuple[Any, ...] = ()
+    format: str | None = None
+    enum_hint: tuple[str, ...] = ()
+
+    def read(self, node: Node, mark: int, problems: Problems) -> Any:
+        """Read text."""
+        kind = node.__class__
+        if kind is not str:
+            if kind is Templated:
+                return INVALID
+            if not (self.raw and kind is Plain and not is_null(node)):
+                hint = f'write it in quotes: `"{node}"`' if kind is Plain and not is_null(node) else ""
+                return wrong_type(self.wanted, node, mark, problems, hint=hint)
+            node = str(node)  # type: ignore[arg-type]
+        if self.parse is None:
+            return node
+        try:
+            return self.parse(node)  # type: ignore[arg-type]
+        except BadValueError as bad:
+            problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+        return INVALID
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        schema: Schema = {"type": ["string", "number", "boolean"] if self.raw else "string"}
+        if self.pattern is not None:
+            schema["pattern"] = f"{self.pattern}|\\{{\\{{"
+        return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words; `values` maps each to what it means."""
+
+    values: MappingABC[str, Any]
+    raw: bool = False
+    forbidden: MappingABC[str, str] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> str:
+        """Name the words."""
+        return " or ".join(f"`{word}`" for word in self.values) if len(self.values) < 4 else f"one of {listed(self.values)}"
+
+    def read(self, node: Node, mark: int, problems: Problems) -> Any:
+        """Read one of the words."""
+        kind = node.__class__
+        if kind is Templated:
+            return INVALID
+        if kind is not str and not (self.raw and kind is Plain):
+            return wrong_type(self.wanted, node, mark, problems)
+        value = self.values.get(node, INVALID)  # type: ignore[arg-type]
+        if value is INVALID:
+            word = str(node)
+            hint = self.forbidden.get(word) or did_you_mean(word, self.values)
+            problems.error(mark, f"expected {self.wanted}, not {shown(word)}", code="unknown-value", hint=hint)
+        return value
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        if self.raw:
+            return {"enum": [number for word in self.values for number in (word, _number(word)) if number is not None]}
+        return {"anyOf": [{"enum": list(self.values)}, TEMPLATE]}
+
+
+def _number(word: str) -> float | int | None:
+    try:
+        return float(word) if "." in word else int(word)
+    except ValueError:
+        return None
+
+
+# A value whose type only a template decides.
+TEMPLATE: Schema = {"type": "string", "pattern": "\\{\\{"}
+
+_YAML_11_TRUE = frozenset({"yes", "Yes", "YES", "on", "On", "ON", "y", "Y"})
+_YAML_11_FALSE = frozenset({"no", "No", "NO", "off", "Off", "OFF", "n", "N"})
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """`true` or `false`."""
+
+    wanted: str = "`true` or `false`"
+
+    def read(self, node: Node, mark: int, problems: Problems) -> bool | Invalid:
+        """Read a boolean; the words of YAML 1.1 are errors that say what to write."""
+        if node.__class__ is Templated:
+            return INVALID
+        if isinstance(node, Plain) and node.lower() in ("true", "false"):
+            return node.lower() == "true"
+        hint = ""
+        if isinstance(node, str):
+            if node in _YAML_11_TRUE or node.lower() in ("true", "1"):
+                hint = "write `true`"
+            elif node in _YAML_11_FALSE or node.lower() in ("false", "0"):
+                hint = "write `false`"
+        return wrong_type(self.wanted, node, mark, problems, hint=hint)
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        return {"type": ["boolean", "string"], "pattern": TEMPLATE["pattern"]}
+
+
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,17}")
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number within bounds, written in decimal digits without a leading zero."""
+
+    least: int
+    most: int
+    unit: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """Name the bounds."""
+        return f"a whole number from {self.least} to {self.most}" + (f" ({self.unit})" if self.unit else "")
+
+    def read(self, node: Node, mark: int, problems: Problems) -> int | Invalid:
+        """Read a number."""
+        if node.__class__ is Templated:
+            return INVALID
+        if node.__class__ is Plain and _DECIMAL.fullmatch(node):  # type: ignore[arg-type]
+            value = int(node)  # type: ignore[arg-type]
+            if self.least <= value <= self.most:
+                return value
+            problems.error(mark, f"expected {self.wanted}, not {shown(str(node))}", code="out-of-range")
+            return INVALID
+        return wrong_type(self.wanted, node, mark, problems, hint=_number_hint(node))
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        bounds = {"minimum": self.least, "maximum": self.most}
+        return {"type": ["integer", "string"], **bounds, "pattern": TEMPLATE["pattern"]}
+
+
+def _number_hint(node: Node) -> str:
+    if not isinstance(node, str) or is_null(node):
+        return ""
+    text = str(node)
+    if re.fullmatch(r"[0-9][0-9_]*", text) and "_" in text:
+        return f"write `{int(text.replace('_', ''))}`" if len(text) < 18 else ""
+    if re.fullmatch(r"0o?[0-7]{1,17}|0[0-9]{1,17}", text):
+        return f"write it in decimal, without a leading zero: `{int(text.removeprefix('0o')) if 'o' not in text else int(text, 0)}`"
+    if re.fullmatch(r"0x[0-9a-fA-F]{1,14}", text):
+        return f"write it in decimal: `{int(text, 16)}`"
+    if isinstance(node, Plain):
+        return ""
+    if _DECIMAL.fullmatch(text):
+        return f"write it without quotes: `{text}`"
+    match = re.fullmatch(r"([0-9]{1,6}) ?(?:d|days?)", text)
+    return f"write `{match[1]}`" if match else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A list; with `single`, one value alone stands for a list of one. `build` makes the result of the elements."""
+
+    element: ValueType[T]
+    build: Callable[[list[T]], Any] = tuple
+    single: bool = True
+    least: int = 0
+    of: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """Name the elements."""
+        return f"a list of {self.of}" if self.of else f"a list, each {self.element.wanted}"
+
+    def read(self, node: Node, mark: int, problems: Problems) -> Any:
+        """Read every element, and report each that is wrong."""
+        kind = node.__class__
+        if kind is Templated:
+            return INVALID
+        if kind is not Sequence:
+            if self.single and (kind is str or kind is Mapping or not is_null(node)):
+                one = self.element.read(node, mark, problems)
+                return INVALID if one is INVALID else self._built([one], mark, problems)
+            return wrong_type(self.wanted, node, mark, problems)
+        read = self.element.read
+        values = [read(item, item_mark, problems) for item, item_mark in zip(node, node.marks, strict=True)]  # type: ignore[union-attr]
+        if len(values) < self.least:
+            problems.error(mark, f"expected {self.wanted}, not an empty one", code="empty")
+            return INVALID
+        return INVALID if INVALID in values else self._built(values, mark, problems)
+
+    def _built(self, values: list[Any], mark: int, problems: Problems) -> Any:
+        try:
+            return self.build(values)
+        except BadValueError as bad:
+            problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+        return INVALID
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        several: Schema = {"type": "array", "items": self.element.schema()}
+        if self.least:
+            several["minItems"] = self.least
+        return {"anyOf": [several, self.element.schema()]} if self.single else {"anyOf": [several, TEMPLATE]}
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Text or a map (or a list): each kind of node has its own reader."""
+
+    wanted: str
+    text: ValueType[Any] | None = None
+    mapping: ValueType[Any] | None = None
+    sequence: ValueType[Any] | None = None
+
+    def read(self, node: Node, mark: int, problems: Problems) -> Any:
+        """Read by the kind of the node."""
+        kind = node.__class__
+        if kind is Templated:
+            return INVALID
+        reader = self.mapping if kind is Mapping else self.sequence if kind is Sequence else self.text
+        if reader is None or is_null(node):
+            return wrong_type(self.wanted, node, mark, problems)
+        return reader.read(node, mark, problems)
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        return {"anyOf": [reader.schema() for reader in (self.text, self.sequence, self.mapping) if reader is not None]}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a key of a map means. `description` is a sentence; `default` says what holds without the key."""
+
+    type: ValueType[Any]
+    description: str
+    default: str = ""
+    examples: tuple[Any, ...] = ()
+    # Which resources the key is for: "a" authorities, "c" certificates.
+    kinds: str = "ac"
+    # Whether a map given in two layers merges by key; else the higher layer's replaces it.
+    merges: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A map with known keys; `build` makes the result of the fields that were given.
+
+    `other` reads keys beyond the known ones (dotted OIDs); `removed` maps a word that people may expect to a hint.
+    """
+
+    keys: MappingABC[str, Key]
+    wanted: str
+    build: Callable[[dict[str, Any]], Any] = dict
+    required: SequenceABC[str] = ()
+    other: tuple[Callable[[str], str | None], ValueType[Any]] | None = None
+    expected: MappingABC[str, str] = field(default_factory=dict)
+    aliases: MappingABC[str, str] = field(default_factory=dict)
+    other_pattern: str = ""
+
+    def read(self, node: Node, mark: int, problems: Problems) -> Any:
+        """Read every known key, and report every other."""
+        if node.__class__ is Templated:
+            return INVALID
+        if not isinstance(node, Mapping):
+            return wrong_type(self.wanted, node, mark, problems)
+        fields, is_sound = self.fields(node, problems)
+        missing = [key for key in self.required if key not in fields and (key not in node or is_null(node[key]))]
+        if missing:
+            problems.error(mark, f"{listed(missing)} missing in {self.wanted}", code="missing-key")
+        if missing or not is_sound:
+            return INVALID
+        try:
+            return self.build(fields)
+        except BadValueError as bad:
+            problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+        return INVALID
+
+    def fields(self, node: Mapping, problems: Problems) -> tuple[dict[str, Any], bool]:
+        """Read what is given; a null counts as not given. Tells whether all of it is sound."""
+        fields: dict[str, Any] = {}
+        is_sound = True
+        for key, value, key_mark, value_mark in node.entries():
+            name = self.aliases.get(key, key)
+            definition = self.keys.get(name)
+            reader = definition.type if definition is not None else None
+            if reader is None and self.other is not None:
+                other = self.other[0](key)
+                if other is not None:
+                    name, reader = other, self.other[1]
+            if reader is None:
+                unknown_key(key, key_mark, [*self.keys, *self.aliases], problems, hint=self.expected.get(key, ""))
+                is_sound = False
+                continue
+            if is_null(value):
+                continue
+            if name in fields:
+                problems.error(key_mark, f"`{key}` is `{name}`, which is given already", code="duplicate-key", at_key=True)
+            read = reader.read(value, value_mark, problems)
+            if read is INVALID:
+                is_sound = False
+            else:
+                fields[name] = read
+        return fields, is_sound
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        schema: Schema = {
+            "type": "object",
+            "properties": {name: key_schema(key) for name, key in self.keys.items()},
+            "additionalProperties": False,
+        }
+        for alias, name in self.aliases.items():
+            schema["properties"][alias] = {**key_schema(self.keys[name]), "description": f"Short for `{name}`."}
+        if self.required:
+            schema["required"] = list(self.required)
+        if self.other is not None:
+            schema["patternProperties"] = {self.other_pattern: nullable(self.other[1].schema())}
+        return schema
+
+
+def unknown_key(key: str, mark: int, known: SequenceABC[str], problems: Problems, *, hint: str = "") -> None:
+    """Report a key that nobody knows, with the nearest known one."""
+    problems.error(
+        mark, f"unknown key {shown(key)}", code="unknown-key", hint=hint or did_you_mean(key, known), at_key=True
+    )
+
+
+def key_schema(key: Key) -> Schema:
+    """Give the JSON Schema of a key with what is said about it; null, which unsets, is always allowed."""
+    schema = nullable(key.type.schema())
+    schema["description"] = key.description + (f" Default: {key.default}." if key.default else "")
+    if key.examples:
+        schema["examples"] = list(key.examples)
+    return schema
+
+
+def nullable(schema: Schema) -> Schema:
+    """Allow null as well."""
+    if set(schema) == {"anyOf"}:
+        return {"anyOf": [*schema["anyOf"], {"type": "null"}]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A value, or `{values: …, critical: bool}`; the result is the pair of value and criticality (None: the default)."""
+
+    type: ValueType[Any]
+    build: Callable[[Any], Any] | None = None
+
+    @property
+    def wanted(self) -> str:
+        """Name the value."""
+        return self.type.wanted
+
+    def read(self, node: Node, mark: int, problems: Problems) -> Any:
+        """Read the value and, where it is given, its criticality."""
+        critical: bool | None | Invalid = None
+        if isinstance(node, Mapping) and "values" in node:
+            for key, _, key_mark, _ in node.entries():
+                if key not in ("values", "critical"):
+                    unknown_key(key, key_mark, ["values", "critical"], problems)
+            if "critical" in node and not is_null(node["critical"]):
+                critical = Boolean().read(node["critical"], node.value_mark("critical"), problems)
+            value = self.type.read(node["values"], node.value_mark("values"), problems)
+        else:
+            value = self.type.read(node, mark, problems)
+        if value is INVALID or critical is INVALID:
+            return INVALID
+        return (value, critical)
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        value = self.type.schema()
+        wrapped = {
+            "type": "object",
+            "properties": {
+                "values": value,
+                "critical": {**Boolean().schema(), "description": "Whether who does not know the extension must refuse."},
+            },
+            "required": ["values"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [*(value["anyOf"] if set(value) == {"anyOf"} else [value]), wrapped]}

@@ -1,0 +1,186 @@
+"""Variables, low to high: `vars`, `vars_files` (the later wins), `-e` on the command line (the later wins)."""
+
+from __future__ import annotations
+
+import os
+import re
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.manifest.documents import Manifest
+from pkiplan.manifest.events import read_documents
+from pkiplan.manifest.files import Files
+from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
+from pkiplan.manifest.problems import Problems, shown
+from pkiplan.manifest.sources import Source
+from pkiplan.manifest.templates import Templates, mentions_each
+from pkiplan.manifest.values import BadValueError, kind_of
+
+RESERVED = frozenset({"vars", "each", "site", "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else"})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+# Names in an expression, with what is quoted and what follows a dot left out; `vars.name` counts as `name`.
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_NAMES = re.compile(r"(?:\bvars\.|(?<![.\w]))([A-Za-z_][A-Za-z0-9_]*)")
+
+
+def read_variables(
+    manifest: Manifest, given: list[str], files: Files, templates: Templates, problems: Problems
+) -> dict[str, Any]:
+    """Return every variable with its value; a template in one may speak of the others."""
+    from_command_line: dict[str, Native] = {}
+    for text in given:
+        _read_given(text, from_command_line, files, problems)
+    nodes: dict[str, tuple[Node, int]] = {}
+    for name, value, key_mark, value_mark in manifest.vars.entries():
+        if _is_name(name, key_mark, problems):
+            nodes[name] = (value, value_mark)
+    for path, mark in manifest.vars_files:
+        before = _render(nodes, from_command_line, templates, None)
+        rendered = templates.render(path, mark, scope(before))
+        nodes.update(_read_file(rendered, mark, files, problems))
+    return _render(nodes, from_command_line, templates, problems)
+
+
+def scope(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return what a template sees: each variable by its name, and all of them as `vars`."""
+    return {**variables, "vars": variables}
+
+
+def _is_name(name: str, mark: int, problems: Problems) -> bool:
+    why = _wrong_name(name)
+    if why:
+        problems.error(mark, why, code="variable-name", at_key=True, hint="letters, digits and underscores, no digit first")
+    return not why
+
+
+def _wrong_name(name: str) -> str:
+    if name in RESERVED:
+        return f"a variable cannot be called `{name}`: templates know something else by that name"
+    return "" if _NAME.fullmatch(name) else f"{shown(name)} is no name of a variable"
+
+
+def _read_file(path: Node, mark: int, files: Files, problems: Problems) -> dict[str, tuple[Node, int]]:
+    if path.__class__ is not str:
+        if path.__class__ is not Templated:
+            problems.error(mark, f"expected a path, not {kind_of(path)}", code="wrong-type")
+        return {}
+    try:
+        absolute = files.inside(problems.sources.of(mark).directory, str(path))
+        text = files.read_text(absolute)
+    except BadValueError as bad:
+        problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+        return {}
+    found = {}
+    for name, value, key_mark, value_mark in _variables_of(text, absolute, files, problems):
+        if _is_name(name, key_mark, problems):
+            found[name] = (value, value_mark)
+    return found
+
+
+def _variables_of(text: str, absolute: str, files: Files, problems: Problems) -> list[tuple[str, Node, int, int]]:
+    source = Source(files.shown(absolute), os.path.dirname(absolute), text)
+    number = problems.sources.add(source)
+    source.documents = read_documents(text, number, problems)
+    found: list[tuple[str, Node, int, int]] = []
+    for document in source.documents:
+        if isinstance(document, Mapping):
+            found.extend(document.entries())
+        elif not is_null(document):
+            problems.error(number << 48, f"a file of variables is a map, not {kind_of(document)}", code="wrong-type")
+    return found
+
+
+def _read_given(text: str, into: dict[str, Native], files: Files, problems: Problems) -> None:
+    """Read one `-e`: `key=value`, `@file.yaml`, or a map such as `{"key": 1}`. Its values are taken as they are."""
+    if text.startswith("@"):
+        absolute = os.path.join(files.working_directory, text[1:])
+        try:
+            content = files.read_text(os.path.normpath(absolute))
+        except BadValueError as bad:
+            problems.add(Diagnostic(summary=f"-e {text}: {bad.summary}", code=bad.code, hint=bad.hint))
+            return
+        for name, value, key_mark, _ in _variables_of(content, os.path.normpath(absolute), files, problems):
+            if _is_name(name, key_mark, problems):
+                into[name] = native(value)
+        return
+    if text.startswith("{"):
+        source = Source("-e", files.working_directory, text)
+        number = problems.sources.add(source)
+        source.documents = read_documents(text, number, problems)
+        for document in source.documents:
+            if isinstance(document, Mapping):
+                into.update({name: native(value) for name, value in document.items()})
+        return
+    name, equals, value = text.partition("=")
+    why = "" if equals else "expected `key=value` or `@file.yaml`"
+    why = why or _wrong_name(name)
+    if why:
+        problems.add(Diagnostic(summary=f"-e {shown(text)}: {why}", code="variable-name"))
+        return
+    into[name] = _given_value(value)
+
+
+def _given_value(text: str) -> Native:
+    """Read a value of the command line: a number or boolean where nothing of the text is lost by it."""
+    if re.fullmatch("0|-?[1-9][0-9]{0,17}", text):
+        return int(text)
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _render(
+    nodes: dict[str, tuple[Node, int]], given: dict[str, Native], templates: Templates, problems: Problems | None
+) -> dict[str, Any]:
+    """Compute the variables, each after those that it speaks of."""
+    values: dict[str, Any] = {}
+    speaks_of: dict[str, set[str]] = {}
+    for name, (node, _) in nodes.items():
+        if name in given:
+            continue
+        expressions = _templates_in(node)
+        if expressions:
+            speaks_of[name] = {word for text in expressions for word in _NAMES.findall(_QUOTED.sub("", text))} & nodes.keys()
+        else:
+            values[name] = native(node)
+    values.update(given)
+    try:
+        order = list(TopologicalSorter(speaks_of).static_order())
+    except CycleError as error:
+        cycle = [str(name) for name in error.args[1]]
+        if problems is not None:
+            problems.error(
+                nodes[cycle[0]][1], f"variables speak of each other in a circle: {' → '.join(reversed(cycle))}", code="variable-cycle"
+            )
+        return values
+    for name in order:
+        if name not in speaks_of:
+            continue
+        node, mark = nodes[name]
+        if problems is None:
+            values[name] = _quietly(node, mark, templates, values)
+            continue
+        if mentions_each(node):
+            problems.error(mark, "`each` exists only beneath a resource with `for_each`", code="template")
+            continue
+        values[name] = native(templates.render(node, mark, scope(values)))
+    return values
+
+
+def _quietly(node: Node, mark: int, templates: Templates, values: dict[str, Any]) -> Any:
+    before = len(templates.problems.found), templates.problems.errors
+    value = native(templates.render(node, mark, scope(values)))
+    del templates.problems.found[before[0] :]
+    templates.problems.errors = before[1]
+    return value
+
+
+def _templates_in(node: Node) -> list[str]:
+    if isinstance(node, Templated):
+        return [str(node)]
+    if isinstance(node, Mapping):
+        return [text for key, value in node.items() for text in ([key] if isinstance(key, Templated) else []) + _templates_in(value)] if node.templated else []
+    if isinstance(node, Sequence) and node.templated:
+        return [text for value in node for text in _templates_in(value)]
+    return []
+
+
