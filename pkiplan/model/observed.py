@@ -167,13 +167,16 @@ class UnmanagedFile:
 class ObservedState:
     """Everything observed of a site.
 
-    `issued_serials` are, by authority address, the serials in its `index.txt`. `interrupted` tells what a
-    journal says an earlier apply left unfinished, one line each.
+    `issued_serials` are, by authority address, the serials in its `index.txt`. `earlier_ends` are, by authority
+    address, the ends of certificates it had before (from the archive, or its issuer's `index.txt`): what was
+    clamped to one of them is kept. `interrupted` tells what a journal says an earlier apply left unfinished,
+    one line each.
     """
 
     resources: Mapping[str, ObservedResource]
     unmanaged: tuple[UnmanagedFile, ...] = ()
     issued_serials: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    earlier_ends: Mapping[str, frozenset[datetime]] = field(default_factory=dict)
     interrupted: tuple[str, ...] = ()
 
     def of(self, address: str) -> ObservedResource:

@@ -73,6 +73,8 @@ class Reason(StrEnum):
     REQUESTED = "requested"
     UNDECLARED = "undeclared"
     INTERRUPTED = "interrupted"
+    VALIDITY_IMPOSSIBLE = "validity_impossible"
+    LINT_REFUSED = "lint_refused"
 
 
 @dataclass(frozen=True, slots=True)

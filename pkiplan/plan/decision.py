@@ -1,0 +1,242 @@
+"""What is done to one resource: the least that mends every difference, or what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pkiplan.diagnostics import Diagnostic, Severity
+from pkiplan.model.keys import ExternalKey
+from pkiplan.model.observed import Found, Missing, Observation, ObservedCertificate, ObservedResource, Unreadable
+from pkiplan.model.resource import CNF_FILE, Resource
+from pkiplan.plan.certificate import compare, is_adopted
+from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, Reason
+from pkiplan.plan.descriptions import declared_fields, declared_lifetime, moment
+from pkiplan.plan.difference import SIGNING, Blocker, Differences, differs, strongest
+from pkiplan.plan.files import compare_certificate_file, compare_files, files_of
+from pkiplan.plan.key import KeyVerdict, is_generated, judge_key
+from pkiplan.plan.outlook import Context
+from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_validity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of a resource beside its declaration, and what the planner's neighbours know of it.
+
+    `issued` are the certificates an authority, wholly gone, had issued.
+    """
+
+    is_replaced: bool = False
+    rekey: bool = False
+    issued: tuple[str, ...] = ()
+    cnf_digests: Mapping[str, str] = field(default_factory=dict)
+    lint: Mapping[str, tuple[Diagnostic, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change, and what people should be warned about because of it."""
+
+    change: Change
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def decide(resource: Resource, found: ObservedResource, context: Context, request: Request) -> Decision | None:
+    """Decide about one resource; None keeps it as it is."""
+    is_nothing_there = isinstance(found.key, Missing) and isinstance(found.certificate, Missing)
+    key = judge_key(
+        resource,
+        found,
+        context.site,
+        issued=request.issued,
+        rekey=request.rekey and not is_nothing_there,
+        older_defaults=context.older_defaults,
+    )
+    if key.blocker is not None:
+        return _blocked(resource, key.blocker)
+    content = _compare_certificate(resource, found, context)
+    if isinstance(content, Blocker):
+        return _blocked(resource, content)
+    if request.is_replaced and not request.rekey and not isinstance(found.certificate, Missing):
+        content = (*differs(Action.RENEW, Reason.REQUESTED, "asked for (--replace)"), *content)
+    differences = (*key.differences, *content) if key.differences else content
+    if differences and strongest(differences) in SIGNING:
+        return _sign(resource, found, context, request, key, differences)
+    return _mend_files(resource, found, context, request, key, differences)
+
+
+def _compare_certificate(resource: Resource, found: ObservedResource, context: Context) -> Differences | Blocker:
+    certificate: Observation[ObservedCertificate] = found.certificate
+    if isinstance(certificate, Found):
+        return compare(resource, certificate.value, context)
+    path = context.site.certificate_path(resource)
+    if isinstance(certificate, Unreadable) and not certificate.is_damaged:
+        message = f"the certificate cannot be read: {certificate.why}"
+        return Blocker(reason=Reason.UNREADABLE, message=message, way_out=f"make {path} readable, or take it away")
+    if is_adopted(resource):
+        is_missing = isinstance(certificate, Missing)
+        return Blocker(
+            reason=Reason.MISSING if is_missing else Reason.DAMAGED,
+            message=f"the adopted certificate is {'not there' if is_missing else 'damaged'}",
+            way_out=f"put it at {path}, or drop `cert_path` to have one made",
+        )
+    if isinstance(certificate, Unreadable):
+        return differs(Action.MODIFY, Reason.DAMAGED, f"the certificate is damaged: {certificate.why}")
+    if resource.is_authority and isinstance(found.key, Found):
+        return differs(Action.MODIFY, Reason.MISSING, "the certificate is missing beside its key")
+    return differs(Action.CREATE, Reason.MISSING, "the certificate is missing")
+
+
+def _sign(
+    resource: Resource,
+    found: ObservedResource,
+    context: Context,
+    request: Request,
+    key: KeyVerdict,
+    differences: Differences,
+) -> Decision:
+    """Sign anew, if the key, the issuer, the dates and the lint allow it."""
+    blocker = _why_not_signed(resource, context, key)
+    if blocker is not None:
+        return _blocked(resource, blocker, differences)
+    validity = planned_validity(resource, context.period, context.now)
+    if isinstance(validity, ImpossibleValidity):
+        impossible = Blocker(reason=Reason.VALIDITY_IMPOSSIBLE, message=validity.why, way_out=validity.way_out)
+        return _blocked(resource, impossible, differences)
+    lint = request.lint.get(resource.address, ())
+    refused = next((diagnostic for diagnostic in lint if diagnostic.severity is Severity.ERROR), None)
+    if refused is not None:
+        unlinted = Blocker(reason=Reason.LINT_REFUSED, message=refused.summary, way_out=refused.hint)
+        return _blocked(resource, unlinted, differences)
+    action = strongest(differences)
+    change = Change(
+        address=resource.address,
+        kind=resource.kind,
+        action=action,
+        place=resource.place,
+        findings=_findings(differences),
+        fields=_fields(resource, found, differences, validity),
+        key=_key_step(resource, action, key),
+        signs=True,
+        not_before=validity.not_before,
+        not_after=validity.not_after,
+        dates_are_declared=resource.validity.not_after is not None or resource.validity.not_before is not None,
+        is_clamped=validity.is_clamped,
+        files=files_of(resource, context),
+        permission=f"--allow {resource.address}" if action is Action.REKEY and resource.is_authority else None,
+    )
+    return Decision(change, (*lint, *_clamped(resource, validity, context)))
+
+
+def _why_not_signed(resource: Resource, context: Context, key: KeyVerdict) -> Blocker | None:
+    if key.offline is not None:
+        return key.offline
+    if context.issuer is not None:
+        return context.issuer.no_signature
+    if isinstance(resource.key, ExternalKey):
+        return Blocker(
+            reason=Reason.KEY_MISSING,
+            message="it is its own issuer, but only its public key is here",
+            way_out="declare an `issuer:`, or a private key",
+        )
+    return None
+
+
+def _key_step(resource: Resource, action: Action, key: KeyVerdict) -> KeyStep:
+    """Tell what happens to the key: leaves get a new one when they are renewed, unless they reuse it."""
+    if action is Action.REKEY:
+        return KeyStep.GENERATE
+    is_leaf = not resource.is_authority
+    if action is Action.RENEW and is_leaf and is_generated(resource) and not resource.reuse_key:
+        return KeyStep.GENERATE
+    return key.step
+
+
+def _fields(
+    resource: Resource, found: ObservedResource, differences: Differences, validity: PlannedValidity
+) -> tuple[FieldChange, ...]:
+    changed = [change for difference in differences for change in difference.fields]
+    if not isinstance(found.certificate, Found):
+        told = {change.field for change in changed}
+        changed += [change for change in declared_fields(resource) if change.field not in told]
+        changed.append(FieldChange("not_after", None, moment(validity.not_after)))
+        return tuple(changed)
+    certificate = found.certificate.value
+    if certificate.not_before != validity.not_before:
+        changed.append(FieldChange("not_before", moment(certificate.not_before), moment(validity.not_before)))
+    if certificate.not_after != validity.not_after:
+        changed.append(FieldChange("not_after", moment(certificate.not_after), moment(validity.not_after)))
+    changed.append(FieldChange("serial", f"{certificate.serial:x}", None, after_unknown=True))
+    return tuple(changed)
+
+
+def _clamped(resource: Resource, validity: PlannedValidity, context: Context) -> tuple[Diagnostic, ...]:
+    if not validity.is_clamped or context.issuer is None:
+        return ()
+    wanted = declared_lifetime(resource.validity)
+    return (
+        Diagnostic(
+            severity=Severity.WARNING,
+            code="clamped-to-issuer",
+            summary=f"{resource.address} ends with its issuer {context.issuer.address} on "
+            f"{moment(validity.not_after)}, sooner than declared ({wanted})",
+            place=resource.place,
+            hint=f"give {context.issuer.address} a longer life, or {resource.address} a shorter one",
+        ),
+    )
+
+
+def _mend_files(
+    resource: Resource,
+    found: ObservedResource,
+    context: Context,
+    request: Request,
+    key: KeyVerdict,
+    differences: Differences,
+) -> Decision | None:
+    """Write what lags, without signing anything; None when nothing does."""
+    assert isinstance(found.certificate, Found)
+    certificate = found.certificate.value
+    own = compare_certificate_file(resource, certificate)
+    files = compare_files(resource, found, certificate, context, request.cnf_digests)
+    if not (differences or own or files):
+        return None if key.offline is None else _blocked(resource, key.offline)
+    differences = (*differences, *own, *(difference for _, answer in files for difference in answer))
+    names = tuple(sorted(name for name, _ in files))
+    if context.chain is None and context.issuer is not None and any(name != CNF_FILE for name in names):
+        missing = context.issuer.no_signature
+        return _blocked(resource, missing, differences) if missing else None
+    findings = _findings(differences)
+    return Decision(
+        Change(
+            address=resource.address,
+            kind=resource.kind,
+            action=Action.REENCODE,
+            place=resource.place,
+            findings=findings if key.offline is None else (*findings, key.offline.finding),
+            fields=tuple(change for difference in differences for change in difference.fields),
+            key=key.step,
+            files=names,
+            rewrites_certificate=bool(own),
+        )
+    )
+
+
+def _findings(differences: Differences) -> tuple[Finding, ...]:
+    return tuple(dict.fromkeys(difference.finding for difference in differences))
+
+
+def _blocked(resource: Resource, blocker: Blocker, differences: Differences = ()) -> Decision:
+    findings = (blocker.finding, *_findings(differences))
+    return Decision(
+        Change(
+            address=resource.address,
+            kind=resource.kind,
+            action=Action.BLOCKED,
+            place=resource.place,
+            findings=tuple(dict.fromkeys(findings)),
+            fields=tuple(change for difference in differences for change in difference.fields),
+            is_fault=blocker.is_fault,
+            way_out=blocker.way_out,
+        )
+    )

@@ -1,0 +1,141 @@
+"""Whether the files derived from a certificate say the same as it: chain, fullchain, cnf and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pkiplan.model.keys import FileAttributes, ManagedKey
+from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedFile, ObservedResource, Unreadable
+from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, FULLCHAIN_FILE, Output, Resource
+from pkiplan.plan.attributes import attribute_differences
+from pkiplan.plan.certificate import is_adopted
+from pkiplan.plan.changes import Action, Finding, Reason
+from pkiplan.plan.descriptions import several
+from pkiplan.plan.difference import SAME, Difference, Differences, differs
+from pkiplan.plan.outlook import NEW_CERTIFICATE, Context
+
+# Formats that carry a whole identity: certificate, chain and key. Of others only what they hold is compared.
+WHOLE_IDENTITY = frozenset({"pem-combined", "pkcs12"})
+
+
+def files_of(resource: Resource, context: Context) -> tuple[str, ...]:
+    """List the files that are written when the certificate is signed: derived files and outputs, sorted."""
+    return tuple(sorted((*context.derived_files, *(output.path for output in resource.outputs))))
+
+
+def file_attributes(resource: Resource, name: str) -> FileAttributes:
+    """Return the mode and owner a file of a resource shall have: key and outputs have their own, others share one."""
+    if isinstance(resource.key, ManagedKey) and name == resource.key.path:
+        return resource.key.attributes
+    return next((output.attributes for output in resource.outputs if output.path == name), resource.attributes)
+
+
+def compare_certificate_file(resource: Resource, found: ObservedCertificate) -> Differences:
+    """Find a certificate's file of another mode or owner, or with more than the certificate in it."""
+    if is_adopted(resource):
+        return SAME
+    differences = attribute_differences(CERTIFICATE_FILE, found.file, resource.attributes)
+    if found.certificates_in_file == 1:
+        return differences
+    message = f"{CERTIFICATE_FILE} holds {found.certificates_in_file} certificates"
+    return (*differences, *differs(Action.REENCODE, Reason.FILE_CHANGED, message))
+
+
+def compare_files(
+    resource: Resource,
+    found: ObservedResource,
+    certificate: ObservedCertificate,
+    context: Context,
+    cnf_digests: Mapping[str, str],
+) -> list[tuple[str, Differences]]:
+    """List the derived files and outputs that have to be written again though the certificate stays, and why."""
+    answers = [
+        (name, _compare_derived(name, resource, found, certificate, context, cnf_digests))
+        for name in context.derived_files
+    ]
+    answers += [(output.path, _compare_output(output, found, certificate, context)) for output in resource.outputs]
+    return [answer for answer in answers if answer[1]]
+
+
+def _compare_derived(
+    name: str,
+    resource: Resource,
+    found: ObservedResource,
+    certificate: ObservedCertificate,
+    context: Context,
+    cnf_digests: Mapping[str, str],
+) -> Differences:
+    observation = found.files.get(name)
+    if not isinstance(observation, Found):
+        return _absent(name, observation)
+    file = observation.value
+    is_cnf = name == CNF_FILE
+    lag = _cnf_lags(resource, file, cnf_digests) if is_cnf else _chain_lags(name, file, certificate, context)
+    attributes = attribute_differences(name, file.file, resource.attributes)
+    return (*lag, *attributes) if lag or attributes else SAME
+
+
+def _absent(name: str, observation: Missing | Unreadable | None) -> Differences:
+    if isinstance(observation, Unreadable):
+        reason = Reason.DAMAGED if observation.is_damaged else Reason.UNREADABLE
+        return differs(Action.REENCODE, reason, f"{name}: {observation.why}")
+    return differs(Action.REENCODE, Reason.FILE_MISSING, f"{name} is missing")
+
+
+def _cnf_lags(resource: Resource, file: ObservedFile, cnf_digests: Mapping[str, str]) -> Differences:
+    wanted = cnf_digests.get(resource.address)
+    if wanted is None or wanted == file.file.sha256:
+        return SAME
+    return differs(Action.REENCODE, Reason.FILE_CHANGED, f"{CNF_FILE} does not say what the manifest says")
+
+
+def _chain_lags(name: str, file: ObservedFile, certificate: ObservedCertificate, context: Context) -> Differences:
+    """Find a chain that is not the one a server shall send (RFC 8446, 4.4.2: own certificate first, no root)."""
+    chain = context.chain
+    if chain is None:  # what it shall hold cannot be had: its authority is blocked, and says so
+        return SAME
+    held = file.contents.certificates
+    own = (certificate.fingerprint_sha256,) if name == FULLCHAIN_FILE else ()
+    return SAME if held == own + chain else _lags(name, context)
+
+
+def _lags(name: str, context: Context, message: str = "does not hold the chain as it is") -> Differences:
+    above = context.issuer
+    if above is None or context.chain is None or NEW_CERTIFICATE not in context.chain:
+        return differs(Action.REENCODE, Reason.FILE_LAGS, f"{name} {message}")
+    finding = Finding(Reason.FILE_LAGS, f"{name} follows: {above.chain_why}", above.chain_cause)
+    return (Difference(Action.REENCODE, finding),)
+
+
+def _compare_output(
+    output: Output, found: ObservedResource, certificate: ObservedCertificate, context: Context
+) -> Differences:
+    observation = found.files.get(output.path)
+    if not isinstance(observation, Found):
+        return _absent(output.path, observation)
+    lag = _output_lags(output, observation.value, certificate, context)
+    return (*lag, *attribute_differences(output.path, observation.value.file, output.attributes))
+
+
+def _output_lags(output: Output, file: ObservedFile, certificate: ObservedCertificate, context: Context) -> Differences:
+    """Find an output with other contents; it may hold the certificate, the whole chain, or both, in any place."""
+    contents, chain = file.contents, context.chain
+    if chain is None:
+        return SAME
+    if contents.not_checked is not None:
+        # Nobody could look; but when the chain is new, it must be old.
+        return _lags(output.path, context) if NEW_CERTIFICATE in chain else SAME
+    own = certificate.fingerprint_sha256
+    is_whole = output.format in WHOLE_IDENTITY
+    rest = tuple(fingerprint for fingerprint in contents.certificates if fingerprint != own)
+    if (not contents.certificates and chain) or (is_whole and own not in contents.certificates):
+        return _lags(output.path, context, "does not hold the certificate as it is")
+    if rest != chain and (rest or is_whole):
+        return _lags(output.path, context)
+    if contents.key_spki_sha256 not in (None, certificate.spki_sha256):
+        return differs(Action.REENCODE, Reason.FILE_LAGS, f"{output.path} holds another key")
+    held = dict(contents.options)
+    other = [name for name, value in output.options if name in held and held[name] != value]
+    if other:
+        return differs(Action.REENCODE, Reason.FILE_CHANGED, f"{output.path}: other {several(other)} than declared")
+    return SAME

@@ -1,0 +1,229 @@
+"""What may be wrong with a key file, and what that leads to. Unreadable is never a reason to generate a key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pkiplan.model.keys import ExternalKey, KeyEncryption, KeyForm, ManagedKey
+from pkiplan.model.observed import Found, Missing, ObservedKey, ObservedResource, Unreadable
+from pkiplan.model.resource import Resource
+from pkiplan.model.site import Site
+from pkiplan.plan.attributes import attribute_differences
+from pkiplan.plan.changes import Action, FieldChange, KeyStep, Reason
+from pkiplan.plan.descriptions import several
+from pkiplan.plan.difference import SAME, Blocker, Differences, differs
+from pkiplan.plan.older_defaults import OlderDefault, was_default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyVerdict:
+    """What is to be said of a key: differences, what blocks, and what happens to it when nothing else asks for more.
+
+    `offline` is set for an authority whose key is absent beside its certificate: it cannot sign, and that is no fault.
+    """
+
+    differences: Differences = ()
+    blocker: Blocker | None = None
+    offline: Blocker | None = None
+    step: KeyStep = KeyStep.KEEP
+
+
+SOUND = KeyVerdict()
+
+
+def judge_key(
+    resource: Resource,
+    found: ObservedResource,
+    site: Site,
+    *,
+    issued: Sequence[str],
+    rekey: bool,
+    older_defaults: Sequence[OlderDefault],
+) -> KeyVerdict:
+    """Tell what is wrong with a key. `issued` are certificates that an authority, wholly gone, had issued.
+
+    `rekey` tells that a new key was asked for by name, which is the way out where a key is damaged or lost.
+    """
+    if rekey:
+        return KeyVerdict(
+            differences=differs(Action.REKEY, Reason.REQUESTED, "a new key is asked for (--replace --rekey)"),
+            step=KeyStep.GENERATE,
+        )
+    match found.key:
+        case Unreadable() as key:
+            return KeyVerdict(blocker=_unusable(resource, key, site))
+        case Missing():
+            return _missing(resource, found, site, issued)
+        case Found(value=key):
+            return _found(resource, key, found, site, older_defaults)
+
+
+def spki_of(found: ObservedResource) -> str | None:
+    """Return the digest of the public key in use: of the key file, else of the certificate."""
+    if isinstance(found.key, Found) and found.key.value.spki_sha256 is not None:
+        return found.key.value.spki_sha256
+    return found.certificate.value.spki_sha256 if isinstance(found.certificate, Found) else None
+
+
+def is_generated(resource: Resource) -> bool:
+    """Tell whether pkiplan makes the resource's key, rather than being given it."""
+    return isinstance(resource.key, ManagedKey) and not resource.key.is_adopted
+
+
+def is_unchecked(resource: Resource, found: ObservedResource) -> bool:
+    """Tell whether a key is encrypted and nothing is remembered of it."""
+    return isinstance(resource.key, ManagedKey) and isinstance(found.key, Found) and found.key.value.spki_sha256 is None
+
+
+def offline_way_out(resource: Resource, site: Site) -> str:
+    """Say what to do about an authority whose key is not here."""
+    bring = f"bring its key to {site.path(resource, resource.key.path)} to sign with it"
+    return (
+        f"{bring}, or give it a new one if it is lost for good: {_rekey(resource)}" if is_generated(resource) else bring
+    )
+
+
+def _rekey(resource: Resource) -> str:
+    allow = f" --allow {resource.address}" if resource.is_authority else ""
+    return f"`--replace {resource.address} --rekey{allow}`"
+
+
+def _unusable(resource: Resource, key: Unreadable, site: Site) -> Blocker:
+    path = site.path(resource, resource.key.path)
+    state = "is damaged" if key.is_damaged else "cannot be read"
+    mend = "restore it" if key.is_damaged else "make it readable"
+    replaced = f", or replace it with a new key (the old file goes to the archive): {_rekey(resource)}"
+    return Blocker(
+        reason=Reason.DAMAGED if key.is_damaged else Reason.UNREADABLE,
+        message=f"{resource.key.path} {state}: {key.why}",
+        way_out=f"{mend} at {path}{replaced if is_generated(resource) else ''}",
+    )
+
+
+def _missing(resource: Resource, found: ObservedResource, site: Site, issued: Sequence[str]) -> KeyVerdict:
+    if isinstance(resource.key, ExternalKey):
+        what = "certificate request" if resource.key.is_request else "public key"
+        return KeyVerdict(blocker=_not_given(resource, site, what))
+    if resource.is_authority and isinstance(found.certificate, Found):
+        return KeyVerdict(offline=_offline(resource, site))
+    if resource.key.is_adopted:
+        return KeyVerdict(blocker=_not_given(resource, site, "adopted key"))
+    if resource.is_authority and isinstance(found.certificate, Unreadable):
+        return KeyVerdict(
+            blocker=Blocker(
+                reason=Reason.DAMAGED,
+                message=f"its certificate is damaged and {resource.key.path} is not here: {found.certificate.why}",
+                way_out=f"restore {site.certificate_path(resource)}, or {offline_way_out(resource, site)}",
+            )
+        )
+    if issued:
+        gone = f"key and certificate are gone, yet it issued {several(issued)}"
+        return KeyVerdict(differences=differs(Action.REKEY, Reason.KEY_MISSING, gone), step=KeyStep.GENERATE)
+    if not isinstance(found.certificate, Missing):
+        message = f"{resource.key.path} is missing beside its certificate"
+        return KeyVerdict(differences=differs(Action.REKEY, Reason.KEY_MISSING, message), step=KeyStep.GENERATE)
+    return KeyVerdict(step=KeyStep.GENERATE)
+
+
+def _not_given(resource: Resource, site: Site, what: str) -> Blocker:
+    return Blocker(
+        reason=Reason.KEY_MISSING,
+        message=f"the {what} {resource.key.path} is not there",
+        way_out=f"put the {what} at {site.path(resource, resource.key.path)}; pkiplan never makes one in its place",
+    )
+
+
+def _offline(resource: Resource, site: Site) -> Blocker:
+    return Blocker(
+        reason=Reason.KEY_OFFLINE,
+        message=f"offline: {resource.key.path} is not here, so nothing can be signed with it",
+        way_out=offline_way_out(resource, site),
+        is_fault=False,
+    )
+
+
+def _found(
+    resource: Resource,
+    key: ObservedKey,
+    found: ObservedResource,
+    site: Site,
+    older_defaults: Sequence[OlderDefault],
+) -> KeyVerdict:
+    mismatch = _mismatch(resource, key, found)
+    if isinstance(resource.key, ExternalKey):
+        return KeyVerdict(differences=mismatch) if mismatch else SOUND
+    other = _other_spec(resource.key, key, found, older_defaults)
+    if resource.key.is_adopted:
+        if other:
+            return KeyVerdict(blocker=_adopted_otherwise(resource, resource.key, other, site))
+        return KeyVerdict(differences=mismatch) if mismatch else SOUND
+    form = _stored_otherwise(resource.key, key, older_defaults)
+    if not (mismatch or other or form):
+        return SOUND
+    return KeyVerdict(
+        differences=(*other, *mismatch, *form),
+        step=KeyStep.GENERATE if _needs_new(mismatch, other) else KeyStep.REENCODE if form else KeyStep.KEEP,
+    )
+
+
+def _needs_new(*groups: Differences) -> bool:
+    return any(difference.action is Action.REKEY for group in groups for difference in group)
+
+
+def _mismatch(resource: Resource, key: ObservedKey, found: ObservedResource) -> Differences:
+    """Find a key that is not its certificate's. A generated leaf key is made anew; others sign again with theirs."""
+    if key.spki_sha256 is None or not isinstance(found.certificate, Found):
+        return SAME
+    if key.spki_sha256 == found.certificate.value.spki_sha256:
+        return SAME
+    action = Action.REKEY if is_generated(resource) and not resource.is_authority else Action.MODIFY
+    return differs(action, Reason.KEY_MISMATCH, f"the certificate is not of the key in {resource.key.path}")
+
+
+def _other_spec(
+    declared: ManagedKey,
+    key: ObservedKey,
+    found: ObservedResource,
+    older_defaults: Sequence[OlderDefault],
+) -> Differences:
+    observed = key.spec
+    if observed is None and isinstance(found.certificate, Found):  # encrypted: the certificate tells
+        observed = found.certificate.value.key_spec
+    if observed is None or observed == declared.spec or was_default(older_defaults, "key", declared.spec, observed):
+        return SAME
+    before, after = str(observed), str(declared.spec)
+    return differs(Action.REKEY, Reason.KEY_TYPE_CHANGED, f"key {before} → {after}", FieldChange("key", before, after))
+
+
+def _adopted_otherwise(resource: Resource, declared: ManagedKey, other: Differences, site: Site) -> Blocker:
+    observed = other[0].fields[0].before
+    path = site.path(resource, declared.path)
+    return Blocker(
+        reason=Reason.KEY_TYPE_CHANGED,
+        message=f"the adopted key {declared.path} is {observed}, declared is {declared.spec}",
+        way_out=f"declare the key as it is ({observed}), or put the declared one at {path}",
+    )
+
+
+def _stored_otherwise(declared: ManagedKey, key: ObservedKey, older_defaults: Sequence[OlderDefault]) -> Differences:
+    """Find a key file in another form, encryption, mode or owner than declared."""
+    differences: list[Differences] = []
+    wanted = declared.encryption if declared.passphrases else None
+    if key.encryption != wanted and not was_default(older_defaults, "key.encryption", wanted, key.encryption):
+        before, after = _encryption_text(key.encryption), _encryption_text(wanted)
+        change = FieldChange("key.encryption", before, after)
+        message = f"key encryption {before} → {after}"
+        differences.append(differs(Action.REENCODE, Reason.KEY_ENCRYPTION_CHANGED, message, change))
+    # An encrypted key is PKCS#8 whatever form is declared (RFC 5958, 3).
+    form = KeyForm.PKCS8 if declared.passphrases else declared.form
+    if key.form not in (None, form) and not was_default(older_defaults, "key.form", form, key.form):
+        change = FieldChange("key.form", str(key.form), form.value)
+        message = f"key form {key.form} → {form.value}"
+        differences.append(differs(Action.REENCODE, Reason.KEY_FORM_CHANGED, message, change))
+    differences.append(attribute_differences(declared.path, key.file, declared.attributes))
+    return tuple(difference for group in differences for difference in group)
+
+
+def _encryption_text(encryption: KeyEncryption | None) -> str:
+    return "none" if encryption is None else str(encryption)

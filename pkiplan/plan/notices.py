@@ -1,0 +1,68 @@
+"""What a plan warns about though nothing changes because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pkiplan.diagnostics import Diagnostic, Severity
+from pkiplan.model.keys import ManagedKey
+from pkiplan.model.observed import Found, ObservedResource, ObservedState
+from pkiplan.model.resource import Resource
+from pkiplan.plan.descriptions import several
+from pkiplan.plan.key import is_unchecked
+
+
+def notices(resources: Iterable[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
+    """Warn of authorities' keys stored in clear, and say what could not be looked at without a passphrase."""
+    plain: list[Diagnostic] = []
+    keys: list[str] = []
+    outputs: list[str] = []
+    for resource in resources:
+        found = observed.of(resource.address)
+        if resource.is_authority and _is_plain(resource, found):
+            plain.append(_plain_key(resource))
+        if is_unchecked(resource, found):
+            keys.append(resource.address)
+        if resource.outputs:
+            outputs.extend(f"{resource.address} {path}" for path in _unchecked_outputs(resource, found))
+    return (
+        *plain,
+        *_not_checked("key-not-checked", "key", keys),
+        *_not_checked("output-not-checked", "output", outputs),
+    )
+
+
+def _is_plain(resource: Resource, found: ObservedResource) -> bool:
+    key = resource.key
+    if not isinstance(key, ManagedKey) or key.passphrases or key.plain_is_intended:
+        return False
+    # An adopted key is as it was found; one that pkiplan writes will be as declared.
+    return not key.is_adopted or (isinstance(found.key, Found) and found.key.value.encryption is None)
+
+
+def _plain_key(resource: Resource) -> Diagnostic:
+    return Diagnostic(
+        severity=Severity.WARNING,
+        code="plain-authority-key",
+        summary=f"the key of {resource.address} is stored without a passphrase",
+        place=resource.place,
+        hint="give it one (`key: {passphrase: {env: NAME}}`), or say `passphrase: none` if that is meant",
+    )
+
+
+def _unchecked_outputs(resource: Resource, found: ObservedResource) -> Iterator[str]:
+    for output in resource.outputs:
+        file = found.files.get(output.path)
+        if isinstance(file, Found) and file.value.contents.not_checked is not None:
+            yield output.path
+
+
+def _not_checked(code: str, what: str, names: list[str]) -> Iterator[Diagnostic]:
+    if names:
+        them = f"the {what} of {names[0]} is" if len(names) == 1 and what == "key" else f"{len(names)} {what}s are"
+        yield Diagnostic(
+            severity=Severity.WARNING,
+            code=code,
+            summary=f"{them} not checked without a passphrase{'' if them.startswith('the') else ': ' + several(names)}",
+            hint="`apply` opens and checks what is encrypted before it writes anything",
+        )

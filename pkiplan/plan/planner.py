@@ -1,0 +1,149 @@
+"""From what is declared and what was observed to what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Never
+
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedState
+from pkiplan.model.resource import Kind, Resource
+from pkiplan.model.site import Site
+from pkiplan.plan.changes import Plan, PlanOptions
+from pkiplan.plan.decision import Decision, Request, decide
+from pkiplan.plan.guards import permitted, refusals, with_reach
+from pkiplan.plan.notices import notices
+from pkiplan.plan.older_defaults import OLDER_DEFAULTS, OlderDefault
+from pkiplan.plan.outlook import Context, Outlook, look_ahead
+from pkiplan.plan.prune import removals, unmanaged
+from pkiplan.plan.selection import Selection, select
+
+NO_OPTIONS = PlanOptions()
+NOTHING_KNOWN: Mapping[str, Never] = MappingProxyType({})
+
+
+def plan_site(
+    site: Site,
+    observed: ObservedState,
+    now: datetime,
+    *,
+    options: PlanOptions = NO_OPTIONS,
+    cnf_digests: Mapping[str, str] = NOTHING_KNOWN,
+    lint: Mapping[str, tuple[Diagnostic, ...]] = NOTHING_KNOWN,
+    older_defaults: Sequence[OlderDefault] = OLDER_DEFAULTS,
+) -> Plan:
+    """Decide what is done to a whole site.
+
+    `cnf_digests` and `lint` are, by address, the digest of the rendered `openssl.cnf` and what the lint says; they are
+    asked only where it matters, so they may be computed on demand.
+    """
+    selection = select(site, observed, options)
+    chosen = [resource for resource in site if selection.holds(resource.address)]
+    decisions = _Graph(site, observed, now, selection, cnf_digests, lint, older_defaults).decide_all(chosen)
+    removed = removals(observed, selection)
+    changes = with_reach(site, permitted((*(decision.change for decision in decisions), *removed), selection))
+    return Plan(
+        site=site.name,
+        made_at=now,
+        changes=changes,
+        kept=len(chosen) - len(decisions),
+        options=options,
+        unmanaged=unmanaged(observed, removed),
+        warnings=(*notices(chosen, observed), *(warning for decision in decisions for warning in decision.warnings)),
+        refusals=refusals(site, observed, changes, selection, now),
+        interrupted=observed.interrupted,
+    )
+
+
+class _Graph:
+    """The site while it is decided, issuers before what they issue: what is above is known when it is asked for."""
+
+    def __init__(
+        self,
+        site: Site,
+        observed: ObservedState,
+        now: datetime,
+        selection: Selection,
+        cnf_digests: Mapping[str, str],
+        lint: Mapping[str, tuple[Diagnostic, ...]],
+        older_defaults: Sequence[OlderDefault],
+    ) -> None:
+        self._site = site
+        self._observed = observed
+        self._now = now
+        self._selection = selection
+        self._older_defaults = older_defaults
+        self._ordinary = Request(cnf_digests=cnf_digests, lint=lint)
+        self._holders = _serial_holders(site, observed)
+        self._outlooks: dict[str, Outlook] = {}
+        self._contexts: dict[tuple[str | None, Kind], Context] = {}
+
+    def decide_all(self, chosen: Sequence[Resource]) -> list[Decision]:
+        decisions: list[Decision] = []
+        for resource in chosen:
+            found = self._observed.of(resource.address)
+            context = self._context(resource)
+            decision = decide(resource, found, context, self._request(resource))
+            if decision is not None:
+                decisions.append(decision)
+            if resource.is_authority:
+                ends = self._observed.earlier_ends.get(resource.address, frozenset())
+                change = decision.change if decision else None
+                self._outlooks[resource.address] = look_ahead(resource, found, change, context, ends)
+        return decisions
+
+    def _context(self, resource: Resource) -> Context:
+        key = (resource.issuer, resource.kind)
+        if key not in self._contexts:
+            self._contexts[key] = Context(
+                site=self._site,
+                now=self._now,
+                issuer=None if resource.issuer is None else self._outlooks[resource.issuer],
+                derived_files=self._site.derived_files(resource),
+                holders={} if resource.issuer is None else self._holders.get(resource.issuer, {}),
+                older_defaults=self._older_defaults,
+            )
+        return self._contexts[key]
+
+    def _request(self, resource: Resource) -> Request:
+        is_replaced = resource.address in self._selection.replaced
+        issued = self._issued_by(resource) if resource.is_authority else ()
+        if not is_replaced and not issued:
+            return self._ordinary
+        return Request(
+            is_replaced=is_replaced,
+            rekey=is_replaced and self._selection.rekey,
+            issued=issued,
+            cnf_digests=self._ordinary.cnf_digests,
+            lint=self._ordinary.lint,
+        )
+
+    def _issued_by(self, authority: Resource) -> tuple[str, ...]:
+        """List the certificates that an authority, of which nothing is left, had issued."""
+        found = self._observed.of(authority.address)
+        if not (isinstance(found.key, Missing) and isinstance(found.certificate, Missing)):
+            return ()
+        issued = [
+            resource.address
+            for resource in self._site.issued_by(authority.address)
+            if (certificate := _certificate(self._observed, resource)) and certificate.issuer == authority.subject
+        ]
+        listed = self._observed.issued_serials.get(authority.address, frozenset())
+        return tuple(issued or (f"serial {serial:x}" for serial in sorted(listed)))
+
+
+def _certificate(observed: ObservedState, resource: Resource) -> ObservedCertificate | None:
+    certificate = observed.of(resource.address).certificate
+    return certificate.value if isinstance(certificate, Found) else None
+
+
+def _serial_holders(site: Site, observed: ObservedState) -> dict[str, dict[int, str]]:
+    """Tell, for each issuer, by serial, which certificate had it first: the first in the order of the site."""
+    holders: dict[str, dict[int, str]] = {}
+    for resource in site:
+        certificate = _certificate(observed, resource)
+        if certificate is not None and resource.issuer is not None:
+            holders.setdefault(resource.issuer, {}).setdefault(certificate.serial, resource.address)
+    return holders

@@ -1,0 +1,43 @@
+"""What is there but not declared: shown, and removed only where it was a resource once and `--prune` is given."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from pkiplan.model.observed import ObservedState, UnmanagedFile
+from pkiplan.model.resource import Kind
+from pkiplan.plan.changes import Action, Change, Finding, Reason
+from pkiplan.plan.selection import Selection
+
+
+def removals(observed: ObservedState, selection: Selection) -> tuple[Change, ...]:
+    """List what is removed: certificates before authorities, then by address."""
+    if not selection.prunes:
+        return ()
+    files: dict[str, list[str]] = defaultdict(list)
+    for file in observed.unmanaged:
+        if file.address is not None and selection.holds(file.address):
+            files[file.address].append(file.path)
+    changes = [_removal(address, tuple(sorted(paths))) for address, paths in files.items()]
+    return tuple(sorted(changes, key=lambda change: (change.kind is Kind.AUTHORITY, change.address)))
+
+
+def _removal(address: str, paths: tuple[str, ...]) -> Change:
+    kind = Kind(address.partition(".")[0])
+    fate = "its key goes to the archive" if kind is Kind.AUTHORITY else "its files go to the archive"
+    return Change(
+        address=address,
+        kind=kind,
+        action=Action.REMOVE,
+        findings=(Finding(Reason.UNDECLARED, f"no longer declared; {fate}"),),
+        files=paths,
+        permission=f"--allow {address}" if kind is Kind.AUTHORITY else None,
+    )
+
+
+def unmanaged(observed: ObservedState, removed: tuple[Change, ...]) -> tuple[UnmanagedFile, ...]:
+    """List what stays though nothing declares it, by path."""
+    addresses = {change.address for change in removed}
+    return tuple(
+        sorted((file for file in observed.unmanaged if file.address not in addresses), key=lambda file: file.path)
+    )

@@ -1,0 +1,80 @@
+"""What of a site is planned: everything, or what `--target` names with all it depends on; and what is replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pkiplan.errors import PkiplanError
+from pkiplan.model.observed import ObservedState
+from pkiplan.model.resource import Resource
+from pkiplan.model.site import Site
+from pkiplan.plan.changes import PlanOptions
+from pkiplan.plan.key import is_generated
+from pkiplan.plan.targets import Addresses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The options with every pattern resolved. `targets` of None means everything."""
+
+    targets: frozenset[str] | None = None
+    replaced: frozenset[str] = frozenset()
+    rekey: bool = False
+    allowed: frozenset[str] = frozenset()
+    allows_many: bool = False
+    prunes: bool = False
+
+    def holds(self, address: str) -> bool:
+        """Tell whether a resource, or what was one, is planned."""
+        return self.targets is None or address in self.targets
+
+
+EVERYTHING = Selection()
+
+
+def select(site: Site, observed: ObservedState, options: PlanOptions) -> Selection:
+    """Resolve the options against what is there; raise `PkiplanError` for a name that nothing has."""
+    if options == PlanOptions():
+        return EVERYTHING
+    if options.rekey and not options.replace:
+        raise PkiplanError.of(
+            "--rekey says how to replace, but nothing is replaced",
+            hint="name it: --replace ADDRESS --rekey",
+            code="rekey-without-replace",
+        )
+    declared = Addresses(site.resources)
+    once = tuple(file.address for file in observed.unmanaged if file.address is not None)
+    known = Addresses((*site.resources, *once))
+    replaced = [address for pattern in options.replace for address in declared.find("--replace", pattern)]
+    if options.rekey:
+        _demand_generated_keys(site, replaced)
+    targets = [address for pattern in options.targets for address in known.find("--target", pattern)]
+    allowed = [address for pattern in options.allow for address in known.find("--allow", pattern, globs=False)]
+    return Selection(
+        targets=_with_issuers(site, (*targets, *replaced)) if options.targets else None,
+        replaced=frozenset(replaced),
+        rekey=options.rekey,
+        allowed=frozenset(allowed),
+        allows_many=options.allow_many,
+        prunes=options.prune,
+    )
+
+
+def _with_issuers(site: Site, addresses: tuple[str, ...]) -> frozenset[str]:
+    chosen = set(addresses)
+    for address in addresses:
+        resource: Resource | None = site.resources.get(address)
+        while resource is not None and resource.issuer is not None:
+            chosen.add(resource.issuer)
+            resource = site.resources[resource.issuer]
+    return frozenset(chosen)
+
+
+def _demand_generated_keys(site: Site, addresses: list[str]) -> None:
+    for address in addresses:
+        if not is_generated(site.resources[address]):
+            raise PkiplanError.of(
+                f"{address} cannot be given a new key: its key is not made by pkiplan",
+                hint=f"put another key at {site.resources[address].key.path}, or declare one that pkiplan makes",
+                code="rekey-of-given-key",
+            )
