@@ -86,6 +86,13 @@ def set_directory_placement(parent: int, name: str, placement: Placement) -> Non
             os.fchmod(descriptor, placement.mode)
 
 
+def widen_directory(descriptor: int, mode: int) -> None:
+    """Add permissions to an open directory, where it lacks them."""
+    before = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if before | mode != before:
+        os.fchmod(descriptor, before | mode)
+
+
 def create_file(parent: int, name: str, content: bytes, placement: Placement) -> None:
     """Write a new file that at no instant is more open than it shall be; it is not synced yet."""
     # A file that will be given away is the process's own alone until it is.

@@ -1,8 +1,8 @@
 """Switch the files of a certificate in one step, as Kubernetes' secret volumes do.
 
-`cert.pem` is a link to `..data/cert.pem` and `..data` a link to the current generation, a directory. A new generation is
-written whole and put on the disk before one rename of `..data` makes it the current one. The one before it stays, so
-that a reader who resolved `..data` just before can still open what it found there.
+`cert.pem` is a link to `..data/cert.pem` and `..data` a link to the current generation, a directory. A new generation
+is written whole and put on the disk before one rename of `..data` makes it the current one. The one before it stays,
+so that a reader who resolved `..data` just before can still open what it found there.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def begin(directory: int, generation: Generation) -> int:
 
 def write(generation: int, name: str, content: bytes, placement: Placement) -> None:
     """Write a new file of a generation; a name may have directories in it."""
-    with _parent(generation, name, make=True) as (parent, last):
+    with parent_of(generation, name, make=True) as (parent, last):
         filesystem.create_file(parent, last, content, placement)
 
 
 def read(generation: int, name: str) -> bytes:
     """Read a file of a generation back."""
-    with _parent(generation, name) as (parent, last):
+    with parent_of(generation, name) as (parent, last):
         return filesystem.read_file(parent, last, LARGEST_PEM)
 
 
@@ -69,7 +69,7 @@ def carry_over(directory: int, generation: int, name: str) -> bool:
         if found is None:
             return False
         source, source_name = found
-        with _parent(generation, name, make=True) as (parent, last):
+        with parent_of(generation, name, make=True) as (parent, last):
             filesystem.link_or_copy(source, source_name, parent, last, LARGEST_PEM)
         return True
 
@@ -93,7 +93,7 @@ def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
     link = public_link(name)
     with contextlib.ExitStack() as stack:
         try:
-            parent, last = stack.enter_context(_parent(directory, name))
+            parent, last = stack.enter_context(parent_of(directory, name))
         except OSError:
             yield None
             return
@@ -105,7 +105,7 @@ def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
             return
         try:
             opened = stack.enter_context(contextlib.closing(_Open(directory, current)))
-            inner, last = stack.enter_context(_parent(opened.descriptor, name))
+            inner, last = stack.enter_context(parent_of(opened.descriptor, name))
         except OSError:
             yield None
             return
@@ -191,7 +191,7 @@ def _move_into_generation(directory: int, generation: Generation, plain: list[st
 
 
 def _publish_name(directory: int, generation: Generation, name: str) -> None:
-    with _parent(directory, name, make=True) as (parent, last):
+    with parent_of(directory, name, make=True) as (parent, last):
         target = public_link(name)
         if filesystem.link_target(parent, last) != target:
             filesystem.replace_link(parent, last, target, f"{STAGED_PREFIX}link-{generation.run}")
@@ -199,7 +199,7 @@ def _publish_name(directory: int, generation: Generation, name: str) -> None:
 
 def _is_plain(directory: int, name: str) -> bool:
     try:
-        with _parent(directory, name) as (parent, last):
+        with parent_of(directory, name) as (parent, last):
             return filesystem.is_regular(parent, last)
     except OSError:
         return False
@@ -217,7 +217,7 @@ def _files_in(directory: int, prefix: str = "") -> list[str]:
 
 
 @contextlib.contextmanager
-def _parent(directory: int, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+def parent_of(directory: int, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
     """Open the directory that a name like `sub/file` lies in; give it with the last part."""
     *above, last = parts_of(name)
     with contextlib.ExitStack() as stack:

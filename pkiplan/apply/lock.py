@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from filelock import FileLock, Timeout
 
 from pkiplan.apply import filesystem
+from pkiplan.apply.journal import recover
 from pkiplan.apply.processes import host_name, own_pid
-from pkiplan.apply.tree import Tree, open_tree
+from pkiplan.apply.tree import open_tree
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import LockedError, PkiplanError
 from pkiplan.model.site import Site
@@ -21,8 +22,11 @@ from pkiplan.model.tree import CONTROL_DIRECTORY, LOCK_FILE, LOCK_HOLDER_FILE
 
 
 @contextlib.contextmanager
-def site_lock(site: Site, timeout: float = 0.0) -> Iterator[None]:
-    """Hold the site's lock; wait at most `timeout` seconds for another apply, for ever when it is negative."""
+def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
+    """Hold the site's lock; wait at most `timeout` seconds for another apply, for ever when it is negative.
+
+    What an interrupted apply left is finished or undone first; the lines that tell so are given.
+    """
     control = f"{site.directory}/{CONTROL_DIRECTORY}"
     try:
         tree = open_tree(site)
@@ -44,7 +48,7 @@ def site_lock(site: Site, timeout: float = 0.0) -> Iterator[None]:
         ) from None
     try:
         with _holder(site):
-            yield
+            yield _recovered(site)
     finally:
         lock.release()
 
@@ -70,6 +74,19 @@ def _holder(site: Site) -> Iterator[None]:
             finally:
                 with contextlib.suppress(OSError):
                     filesystem.unlink(control, LOCK_HOLDER_FILE)
+    finally:
+        tree.close()
+
+
+def _recovered(site: Site) -> tuple[str, ...]:
+    tree = open_tree(site)
+    try:
+        return recover(tree)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise PkiplanError.of(
+            f"an interrupted apply cannot be finished: {where}{(error.strerror or '').lower()}", code="journal"
+        ) from None
     finally:
         tree.close()
 

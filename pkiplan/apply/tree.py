@@ -46,6 +46,13 @@ class Tree:
         finally:
             filesystem.close(descriptor)
 
+    def let_others_pass(self, relative: str) -> None:
+        """Let others pass through the directories above one below the site's, without listing them (0711)."""
+        names = parts_of(relative)
+        for depth in range(len(names)):
+            with self.directory("/".join(names[:depth])) as descriptor:
+                filesystem.widen_directory(descriptor, 0o011)
+
     def sync_new_directories(self) -> None:
         """Put the names of directories made so far on the disk."""
         with self._lock:

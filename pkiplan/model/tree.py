@@ -1,10 +1,10 @@
 """Where things lie beneath a site's directory, and which names are pkiplan's or OpenSSL's own.
 
-authorities/root/                      plain files
-certificates/web/cert.pem              → ..data/cert.pem
-certificates/web/..data                → ..20270301T120000Z-6f0c2a1b, the current generation
-archive/certificate/web/<UTC>-<serial>/
-.pkiplan/                              lock, and the journal of a running apply
+* `authorities/root/`: plain files
+* `certificates/web/cert.pem`: a link to `..data/cert.pem`
+* `certificates/web/..data`: a link to the current generation, `..20270301T120000Z-6f0c2a1b` beside it
+* `archive/certificate/web/<UTC>-<serial>/`: what was replaced
+* `.pkiplan/`: the lock, and the journal of a running apply
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ NEW_CERTIFICATES_DIRECTORY = "newcerts"
 
 # A certificate or key larger than this is not one: facts/reliability.md, row 43.
 LARGEST_PEM = 1024 * 1024
+# A million certificates' lines.
+LARGEST_INDEX = 256 * 1024 * 1024
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+-")
 

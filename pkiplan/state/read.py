@@ -50,10 +50,13 @@ class Reader:
     @contextlib.contextmanager
     def resource(self, directory: str) -> Iterator[ResourceDirectory]:
         """Open a resource's directory; `directory` is relative to the site's."""
-        opened = self._open_directory(f"{self._directory}/{directory}")
+        path = f"{self._directory}/{directory}"
+        opened = self._open_directory(path)
+        resource = ResourceDirectory(self, path, opened)
         try:
-            yield ResourceDirectory(self, f"{self._directory}/{directory}", opened)
+            yield resource
         finally:
+            resource.close()
             if isinstance(opened, int):
                 os.close(opened)
 
@@ -69,6 +72,16 @@ class Reader:
             return self.read_at(parent, os.path.basename(path), path, limit)
         finally:
             os.close(parent)
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """List what lies in a directory of the site, sorted; nothing where there is none."""
+        opened = self._open_directory(path)
+        if not isinstance(opened, int):
+            return ()
+        try:
+            return tuple(sorted(os.listdir(opened)))
+        finally:
+            os.close(opened)
 
     def read_at(self, parent: int, name: str, path: str, limit: int) -> Observation[FileBytes]:
         """Read `name` in an open directory; `path` is what it is called from outside."""
@@ -140,10 +153,6 @@ class ResourceDirectory:
         if "/" in name:
             return self._read_below(name, limit)
         return self._read_here(self._opened, name, f"{DATA_LINK}/{name}", name, limit)
-
-    def names(self) -> tuple[str, ...]:
-        """List what lies in the directory, sorted."""
-        return tuple(sorted(os.listdir(self._opened))) if isinstance(self._opened, int) else ()
 
     def has_moved_on(self) -> bool:
         """Tell whether another generation became the current one since the directory was opened."""

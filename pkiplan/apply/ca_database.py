@@ -1,0 +1,153 @@
+"""Keep each authority's directory a working CA directory of OpenSSL's: `openssl ca -config openssl.cnf` goes on here.
+
+Lines are only added to `index.txt`, foreign ones stay, and the line of a certificate is on the disk before the
+certificate is published. pkiplan itself only reads the serial numbers from it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pkiplan.apply import filesystem
+from pkiplan.apply.filesystem import PUBLIC
+from pkiplan.apply.tree import Tree
+from pkiplan.errors import PkiplanError
+from pkiplan.model.names import DistinguishedName
+from pkiplan.model.resource import Resource
+from pkiplan.model.tree import (
+    CRL_NUMBER_FILE,
+    INDEX_ATTRIBUTES_FILE,
+    INDEX_FILE,
+    LARGEST_INDEX,
+    NEW_CERTIFICATES_DIRECTORY,
+    SERIAL_FILE,
+    STAGED_PREFIX,
+)
+from pkiplan.render.ca_database import attributes_text, index_line, number_text, parse_index, serial_digits
+
+FIRST_CRL_NUMBER = 1
+
+
+@dataclass(slots=True)
+class CaDatabase:
+    """The database of one authority during an apply: its serials, and what must still go to the disk."""
+
+    tree: Tree
+    directory: str
+    run: str
+    serials: set[int] = field(default_factory=set)
+    _is_ready: bool = False
+    _ends_with_newline: bool = True
+    _unsynced: list[str] = field(default_factory=list)
+    _index_is_unsynced: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def prepare(self) -> None:
+        """Make the files that are missing, and read which serials are taken."""
+        with self._lock:
+            if not self._is_ready:
+                with self.tree.made_directory(self.directory) as opened:
+                    self._prepare(opened)
+                self._is_ready = True
+
+    def new_serial(self) -> int:
+        """Choose a serial number that this authority has not used (RFC 5280, 4.1.2.2)."""
+        self.prepare()
+        with self._lock:
+            serial = random_serial(self.serials)
+            self.serials.add(serial)
+            return serial
+
+    def record(self, *, serial: int, not_after: datetime, subject: DistinguishedName, pem: bytes) -> None:
+        """Add a certificate that is about to be published."""
+        self.prepare()
+        line = index_line(serial=serial, not_after=not_after, subject=subject).encode("utf-8", "surrogateescape")
+        with self._lock, self.tree.directory(self.directory) as opened:
+            # A line end that someone forgot would glue two lines together.
+            filesystem.append(opened, INDEX_FILE, line if self._ends_with_newline else b"\n" + line, PUBLIC)
+            self._ends_with_newline = True
+            self._index_is_unsynced = True
+            name = f"{serial_digits(serial)}.pem"
+            with _opened(opened, NEW_CERTIFICATES_DIRECTORY) as certificates:
+                filesystem.create_file(certificates, name, pem, PUBLIC)
+            self._unsynced.append(name)
+
+    def sync(self) -> None:
+        """Put what was added on the disk."""
+        with self._lock:
+            names, self._unsynced = self._unsynced, []
+            if not names and not self._index_is_unsynced:
+                return
+            with self.tree.directory(self.directory) as opened:
+                filesystem.sync_file(opened, INDEX_FILE)
+                with _opened(opened, NEW_CERTIFICATES_DIRECTORY) as certificates:
+                    for name in names:
+                        filesystem.sync_file(certificates, name)
+                    filesystem.sync_directory(certificates)
+                filesystem.sync_directory(opened)
+            self._index_is_unsynced = False
+
+    def _prepare(self, opened: int) -> None:
+        index = _content(opened, INDEX_FILE, LARGEST_INDEX)
+        if index is None:
+            filesystem.create_file(opened, INDEX_FILE, b"", PUBLIC)
+            index = b""
+        self._ends_with_newline = not index or index.endswith(b"\n")
+        self._index_is_unsynced = True
+        self.serials.update(entry.serial for entry in parse_index(index.decode("utf-8", "surrogateescape")))
+        self._set_attributes(opened)
+        for name, number in ((SERIAL_FILE, random_serial(self.serials)), (CRL_NUMBER_FILE, FIRST_CRL_NUMBER)):
+            if filesystem.file_facts(opened, name) is None:
+                self._replace(opened, name, number_text(number).encode())
+        filesystem.make_directory(opened, NEW_CERTIFICATES_DIRECTORY)
+
+    def _set_attributes(self, opened: int) -> None:
+        before = _content(opened, INDEX_ATTRIBUTES_FILE, LARGEST_INDEX)
+        text = attributes_text("" if before is None else before.decode("utf-8", "surrogateescape"))
+        content = text.encode("utf-8", "surrogateescape")
+        if content != before:
+            self._replace(opened, INDEX_ATTRIBUTES_FILE, content)
+
+    def _replace(self, opened: int, name: str, content: bytes) -> None:
+        temporary = f"{STAGED_PREFIX}new-{self.run}-{name}"
+        filesystem.create_file(opened, temporary, content, PUBLIC)
+        filesystem.sync_file(opened, temporary)
+        filesystem.rename(opened, temporary, name)
+
+
+def database_of(tree: Tree, authority: Resource, run: str, known_serials: frozenset[int]) -> CaDatabase:
+    """Return the database of an authority; `known_serials` are those observed beside its index."""
+    return CaDatabase(tree, authority.directory, run, set(known_serials))
+
+
+def random_serial(used: set[int]) -> int:
+    """Choose a random serial number of up to 159 bits: positive, at most 20 octets (RFC 5280, 4.1.2.2)."""
+    import secrets
+
+    while True:
+        serial = secrets.randbits(159)
+        # A tiny number is as random as any, but looks like a mistake; CA/Browser Forum BR 7.1 wants 64 bits.
+        if serial >> 64 and serial not in used:
+            return serial
+
+
+def _content(parent: int, name: str, limit: int) -> bytes | None:
+    try:
+        return filesystem.read_file(parent, name, limit)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PkiplanError.of(f"{name}: {(error.strerror or '').lower()}", code="ca-database") from None
+
+
+@contextmanager
+def _opened(parent: int, name: str) -> Iterator[int]:
+    descriptor = filesystem.open_directory(name, parent)
+    try:
+        yield descriptor
+    finally:
+        filesystem.close(descriptor)

@@ -1,0 +1,400 @@
+"""Carry out a plan: all keys first, then certificates from the root down with what is made from them, then the switch.
+
+Nothing is switched before it is whole, read back and on the disk. A failure in one branch leaves the others to finish.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
+
+from cryptography.x509 import Certificate
+
+from pkiplan.apply import archive, durability, key_making, preflight, removal
+from pkiplan.apply.authority import file_writes as authority_files
+from pkiplan.apply.certificate import file_writes as certificate_files
+from pkiplan.apply.generations import generation_of_run
+from pkiplan.apply.issuing import issue
+from pkiplan.apply.journal import Journal, new_journal
+from pkiplan.apply.results import (
+    ApplyEvent,
+    ApplyReport,
+    ChangeResult,
+    Done,
+    EventKind,
+    Failed,
+    NotRun,
+    Outcome,
+)
+from pkiplan.apply.tree import Tree, open_tree
+from pkiplan.apply.work import Work
+from pkiplan.errors import PkiplanError
+from pkiplan.model.observed import Found, ObservedState
+from pkiplan.model.resource import CERTIFICATE_FILE, Kind, Resource
+from pkiplan.model.site import Site
+from pkiplan.model.tree import archive_path
+from pkiplan.plan.changes import Action, Change, KeyStep, Plan
+from pkiplan.secrets import SecretResolver
+
+# How a change becomes files, by kind of resource.
+HANDLERS = {Kind.AUTHORITY: authority_files, Kind.CERTIFICATE: certificate_files}
+
+# So many resources are put on the disk together before they are switched.
+GROUP = 128
+
+Progress = Callable[[ApplyEvent], None]
+
+
+def apply_plan(
+    site: Site,
+    plan: Plan,
+    observed: ObservedState,
+    *,
+    now: datetime,
+    resolver: SecretResolver,
+    cnf_texts: Callable[[Resource], str],
+    jobs: int = 1,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+) -> ApplyReport:
+    """Carry out the pending changes of a plan that was made from this very state; the site's lock must be held.
+
+    Raises `PkiplanError` before the first write when something is known to fail. `jobs` changes are worked on side by
+    side. `stop` asks to begin nothing more; what is whole by then is still switched.
+    """
+    if plan.refusals:
+        raise PkiplanError(*plan.refusals)
+    if not plan.pending:
+        return ApplyReport()
+    tree = _opened_tree(site)
+    try:
+        run = os.urandom(4).hex()
+        changes = {change.address: change for change in plan.pending}
+        work = Work(site, observed, now, resolver, cnf_texts, tree, generation_of_run(now, run), changes)
+        preflight.check(work)
+        directories = {a: site.resources[a].directory for a in changes if a in site.resources}
+        journal = new_journal(tree, run, now, directories)
+        return _Executor(work, journal, max(1, jobs), progress or _tell_nobody, stop or threading.Event()).run()
+    finally:
+        tree.close()
+
+
+class _Executor:
+    """The state of one run: what became of each change so far."""
+
+    def __init__(self, work: Work, journal: Journal, jobs: int, progress: Progress, stop: threading.Event) -> None:
+        self._work = work
+        self._journal = journal
+        self._jobs = jobs
+        self._progress = progress
+        self._stop = stop
+        self._outcomes: dict[str, Outcome] = {}
+        self._seconds: dict[str, float] = {}
+        self._waiting = _children(work)
+        self._told = threading.Lock()
+
+    def run(self) -> ApplyReport:
+        """Do it all, and report."""
+        pending = list(self._work.changes.values())
+        resources = [change for change in pending if change.action is not Action.REMOVE]
+        self._begin()
+        try:
+            self._each([c for c in resources if c.key is not KeyStep.KEEP], self._make_key)
+            for level in _levels(self._work.site, resources):
+                self._each(level, self._make_files)
+            self._work.forget_everything()
+            self._switch_all(resources)
+            self._each([change for change in pending if change.action is Action.REMOVE], self._remove)
+            is_clean = self._tidy(resources)
+        finally:
+            self._work.forget_everything()
+        if is_clean:
+            self._journal.end()
+        return ApplyReport(
+            results=tuple(
+                ChangeResult(
+                    address=change.address,
+                    action=change.action,
+                    outcome=self._outcomes[change.address],
+                    seconds=self._seconds.get(change.address, 0.0),
+                )
+                for change in pending
+            ),
+            is_interrupted=self._stop.is_set(),
+        )
+
+    def _begin(self) -> None:
+        try:
+            self._journal.begin()
+        except OSError as error:
+            raise PkiplanError.of(f"cannot begin: {_words(error)}; nothing was changed", code="journal") from None
+
+    def _each(self, changes: Iterable[Change], step: Callable[[Change], None]) -> None:
+        """Do one step for each change, `jobs` at a time; begin nothing more once asked to stop."""
+        if self._jobs == 1:
+            for change in changes:
+                self._guarded(change, step)
+            return
+        running: set[Future[None]] = set()
+        with ThreadPoolExecutor(self._jobs, thread_name_prefix="apply") as pool:
+            try:
+                for change in changes:
+                    # A short queue: a site of ten thousand must not lie in memory as futures.
+                    if len(running) >= 2 * self._jobs:
+                        running = wait(running, return_when=FIRST_COMPLETED).not_done
+                    running.add(pool.submit(self._guarded, change, step))
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _guarded(self, change: Change, step: Callable[[Change], None]) -> None:
+        """Do one step for one change; whatever goes wrong is that change's result."""
+        if change.address in self._outcomes:
+            return
+        because = self._hindrance(change)
+        if because is not None:
+            self._finish(change, NotRun(because))
+            return
+        begun = time.monotonic()
+        try:
+            step(change)
+        except (PkiplanError, OSError) as error:
+            outcome: Outcome = Failed(_words(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one branch must not stop the others
+            outcome = Failed(_fault(error))
+        else:
+            outcome = Done()
+        finally:
+            self._seconds[change.address] = self._seconds.get(change.address, 0.0) + time.monotonic() - begun
+        if isinstance(outcome, Failed):
+            self._finish(change, outcome)
+
+    def _hindrance(self, change: Change) -> str | None:
+        if self._stop.is_set():
+            return "apply was asked to stop"
+        resource = self._work.site.resources.get(change.address)
+        issuer = None if resource is None else resource.issuer
+        if issuer is not None and isinstance(self._outcomes.get(issuer), Failed | NotRun):
+            return f"{issuer} was not applied"
+        return None
+
+    def _make_key(self, change: Change) -> None:
+        resource = self._work.site.resources[change.address]
+        self._tell(EventKind.STARTED, change, detail=key_making.told(resource, change))
+        self._work.stage_of(change.address).place_directory()
+        key_making.make_key(self._work, resource, change)
+
+    def _make_files(self, change: Change) -> None:
+        work = self._work
+        resource = work.site.resources[change.address]
+        if change.key is KeyStep.KEEP:
+            self._tell(EventKind.STARTED, change)
+        stage = work.stage_of(change.address)
+        stage.place_directory()
+        if resource.is_authority:
+            work.database_of(resource).prepare()
+        certificate = issue(work, resource, change) if change.signs else _certificate_at_hand(work, resource, change)
+        if certificate is not None:
+            for write in HANDLERS[resource.kind](work, resource, change, certificate):
+                stage.write(write, work.placement(write.attributes, resource))
+        for name in _kept_names(work.site, resource):
+            stage.carry_over(name)
+        stage.carry_over_undeclared()
+        self._release(resource)
+
+    def _release(self, resource: Resource) -> None:
+        """Let go of an authority's key once the last one that waits for its signature has it."""
+        issuer = resource.issuer or resource.address
+        with self._told:
+            self._waiting[issuer] = self._waiting.get(issuer, 0) - 1
+            is_last = self._waiting[issuer] <= 0
+        if is_last:
+            self._work.forget_signing_key(issuer)
+
+    def _switch_all(self, changes: Sequence[Change]) -> None:
+        """Switch everything that is whole, issuers before what they issue, group by group."""
+        ready = [change for change in changes if change.address not in self._outcomes]
+        for start in range(0, len(ready), GROUP):
+            group = ready[start : start + GROUP]
+            stages = [self._work.stage_of(change.address) for change in group]
+            try:
+                self._work.sync_databases()
+                durability.sync_group(self._work.tree, stages)
+            except (PkiplanError, OSError) as error:
+                for change in group:
+                    self._finish(change, Failed(_words(error)))
+                continue
+            for change in group:
+                self._switch(change)
+
+    def _switch(self, change: Change) -> None:
+        resource = self._work.site.resources[change.address]
+        issuer = resource.issuer
+        if issuer is not None and isinstance(self._outcomes.get(issuer), Failed | NotRun):
+            self._finish(change, NotRun(f"{issuer} was not applied"))
+            return
+        begun = time.monotonic()
+        try:
+            detail = self._put_in_place(resource, change)
+        except (PkiplanError, OSError) as error:
+            outcome: Outcome = Failed(_words(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            outcome = Failed(_fault(error))
+        else:
+            outcome = Done(detail)
+        self._seconds[change.address] = self._seconds.get(change.address, 0.0) + time.monotonic() - begun
+        self._finish(change, outcome)
+
+    def _put_in_place(self, resource: Resource, change: Change) -> str:
+        work = self._work
+        stage = work.stage_of(change.address)
+        kept = None
+        replaced = _replaced_names(resource, change)
+        if replaced:
+            with work.tree.directory(resource.directory) as directory:
+                place = archive_path(resource.kind, resource.id, resource.element)
+                kept = archive.keep(work.tree, place, work.now, _old_serial(work, change), directory, replaced)
+        before = stage.switch(self._journal)
+        # An unencrypted, or too open, copy of a key in use must not linger in the generation before.
+        dropped = (resource.key.path,) if change.key is KeyStep.REENCODE else ()
+        stage.clean_up(before, dropped=dropped)
+        work.forget_stage(change.address)
+        return "" if kept is None else f"what was replaced is in {kept}"
+
+    def _remove(self, change: Change) -> None:
+        self._tell(EventKind.STARTED, change)
+        where = removal.remove(self._work, change)
+        self._finish(change, Done(f"moved to {where}"))
+
+    def _tidy(self, changes: Sequence[Change]) -> bool:
+        """Remove what failed changes left and what was archived for long enough; return whether nothing is left."""
+        is_clean = True
+        for change in changes:
+            if isinstance(self._outcomes.get(change.address), Done):
+                continue
+            stage = self._work.stage_of(change.address)
+            if stage.is_switching:
+                # Some of its files have their places and others wait: the journal knows how to finish that.
+                is_clean = False
+                continue
+            try:
+                stage.discard()
+            except OSError:
+                is_clean = False
+        try:
+            archive.remove_expired(self._work.tree, self._work.now)
+        except OSError as error:
+            self._tell(EventKind.NOTE, None, detail=f"old archived certificates could not be removed: {_words(error)}")
+        return is_clean
+
+    def _finish(self, change: Change, outcome: Outcome) -> None:
+        with self._told:
+            if change.address in self._outcomes:
+                return
+            self._outcomes[change.address] = outcome
+        match outcome:
+            case Done(detail):
+                self._tell(EventKind.FINISHED, change, detail=detail)
+            case Failed(why):
+                self._tell(EventKind.FAILED, change, detail=why)
+            case NotRun(because):
+                self._tell(EventKind.NOT_RUN, change, detail=because)
+
+    def _tell(self, kind: EventKind, change: Change | None, *, detail: str = "") -> None:
+        with self._told:
+            self._progress(
+                ApplyEvent(
+                    kind=kind,
+                    address="" if change is None else change.address,
+                    action=None if change is None else change.action,
+                    detail=detail,
+                    index=len(self._outcomes),
+                    total=len(self._work.changes),
+                    seconds=0.0 if change is None else self._seconds.get(change.address, 0.0),
+                )
+            )
+
+
+def _tell_nobody(_: ApplyEvent) -> None:
+    """Let events pass."""
+
+
+def _old_serial(work: Work, change: Change) -> int | None:
+    observed = work.observed.of(change.address).certificate
+    return observed.value.serial if isinstance(observed, Found) else None
+
+
+def _children(work: Work) -> dict[str, int]:
+    """Count, by authority, the changes that wait for it."""
+    counts: dict[str, int] = {}
+    for change in work.changes.values():
+        resource = work.site.resources.get(change.address)
+        if resource is not None and change.action is not Action.REMOVE:
+            issuer = resource.issuer or resource.address
+            counts[issuer] = counts.get(issuer, 0) + 1
+    return counts
+
+
+def _levels(site: Site, changes: Iterable[Change]) -> list[list[Change]]:
+    """Group changes so that each group only needs those before it: what is issued comes after its issuer."""
+    depths: dict[str, int] = {}
+    levels: list[list[Change]] = []
+    for change in changes:
+        depth = len(site.chain_of(site.resources[change.address]))
+        depths[change.address] = depth
+        while len(levels) <= depth:
+            levels.append([])
+        levels[depth].append(change)
+    return [level for level in levels if level]
+
+
+def _kept_names(site: Site, resource: Resource) -> list[str]:
+    """List every declared file of a resource that its generation must hold."""
+    return [
+        resource.key.path,
+        resource.cert_path or CERTIFICATE_FILE,
+        *site.derived_files(resource),
+        *(output.path for output in resource.outputs),
+    ]
+
+
+def _replaced_names(resource: Resource, change: Change) -> list[str]:
+    """List the files that go to the archive when a change is switched to."""
+    names = []
+    if change.signs:
+        names.append(resource.cert_path or CERTIFICATE_FILE)
+    if change.key is KeyStep.GENERATE:
+        names.append(resource.key.path)
+    return names
+
+
+def _certificate_at_hand(work: Work, resource: Resource, change: Change) -> Certificate | None:
+    """Return the certificate in use, where a change writes anything that is made from it."""
+    return work.certificate_of(resource) if change.files or change.rewrites_certificate else None
+
+
+def _opened_tree(site: Site) -> Tree:
+    try:
+        return open_tree(site)
+    except OSError as error:
+        raise PkiplanError.of(f"cannot write in {site.directory}: {_words(error)}", code="not-writable") from None
+
+
+def _words(error: Exception) -> str:
+    """Say what went wrong in one line."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{(error.strerror or type(error).__name__).lower()}"
+    return "; ".join(str(error).splitlines())
+
+
+def _fault(error: Exception) -> str:
+    """Tell of a fault in pkiplan itself by its kind and line; its text might hold a secret."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"internal error: {type(error).__name__} in {os.path.basename(frame.filename)}:{frame.lineno}"

@@ -1,0 +1,47 @@
+"""Issue the certificate of a resource: lint, sign, compare, and enter it in the issuer's database."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
+
+from pkiplan.apply.ca_database import random_serial
+from pkiplan.apply.work import Work
+from pkiplan.errors import PkiplanError
+from pkiplan.model.resource import Resource
+from pkiplan.plan.changes import Change
+from pkiplan.x509.issue import CertificateRequest, Issuer, lint_request, sign
+
+
+def issue(work: Work, resource: Resource, change: Change) -> Certificate:
+    """Sign a new certificate for a resource; it is in its issuer's `index.txt` when this returns."""
+    if change.not_before is None or change.not_after is None:
+        raise PkiplanError.of(f"{resource.address}: the plan does not say from when to when it shall be valid")
+    authority = _signer(work, resource)
+    database = work.database_of(authority) if authority is not None else None
+    signing_key = work.signing_key(authority) if authority is not None else work.private_key(resource)
+    request = CertificateRequest(
+        resource=resource,
+        public_key=signing_key.public_key() if resource.is_self_issued else work.public_key(resource),
+        issuer=None if authority is None or authority is resource else Issuer.of(work.certificate_of(authority)),
+        not_before=change.not_before,
+        not_after=change.not_after,
+        serial=random_serial(set()) if database is None else database.new_serial(),
+    )
+    certificate = sign(lint_request(request, work.site.chain_of(resource)), signing_key)
+    if database is not None:
+        database.record(
+            serial=request.serial,
+            not_after=request.not_after,
+            subject=resource.subject,
+            pem=certificate.public_bytes(Encoding.PEM),
+        )
+    work.remember_certificate(resource, certificate)
+    return certificate
+
+
+def _signer(work: Work, resource: Resource) -> Resource | None:
+    """Return the authority that signs; a root signs itself, a self-signed certificate has no authority at all."""
+    if resource.is_authority and resource.is_self_issued:
+        return resource
+    return work.site.issuer_of(resource)

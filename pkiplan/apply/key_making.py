@@ -1,0 +1,72 @@
+"""Make a private key where it will wait for its switch: a new one, or the same one in another form."""
+
+from __future__ import annotations
+
+from pkiplan.apply.file_writes import FileWrite
+from pkiplan.apply.work import Work, read_absolute
+from pkiplan.errors import PkiplanError
+from pkiplan.key_backends.base import ExportsKey, KeyDestination
+from pkiplan.model.keys import KeyForm, ManagedKey
+from pkiplan.model.observed import Found, ObservedKey
+from pkiplan.model.resource import Resource
+from pkiplan.plan.changes import Change, KeyStep
+
+
+def told(resource: Resource, change: Change) -> str:
+    """Say what is being made, for people who wait for it."""
+    if not isinstance(resource.key, ManagedKey):
+        return ""
+    verb = "generating" if change.key is KeyStep.GENERATE else "rewriting"
+    return f"{verb} {resource.key.spec}"
+
+
+def make_key(work: Work, resource: Resource, change: Change) -> None:
+    """Make the key that a change asks for; the one in use stays untouched."""
+    key = resource.key
+    if not isinstance(key, ManagedKey) or key.is_adopted:
+        raise PkiplanError.of(f"{resource.address}: its key is not pkiplan's to make", code="key-elsewhere")
+    if change.key is KeyStep.GENERATE:
+        _generate(work, resource, key)
+    else:
+        _reencode(work, resource, key)
+
+
+def _generate(work: Work, resource: Resource, key: ManagedKey) -> None:
+    from pkiplan.key_backends import KEY_BACKENDS
+
+    passphrase = work.first_secret(key.passphrases)
+    with work.stage_of(resource.address).new_file(key.path) as (parent, name):
+        KEY_BACKENDS[key.backend].generate(key.spec, _destination(key, passphrase, parent, name))
+
+
+def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
+    """Write the same key again; its bytes are copied where only mode or owner differ, so nothing must be opened."""
+    from pkiplan.key_backends import KEY_BACKENDS
+
+    observed = work.observed.of(resource.address).key
+    if not isinstance(observed, Found):
+        raise PkiplanError.of(f"{resource.address}: there is no key to rewrite", code="key-missing")
+    stage = work.stage_of(resource.address)
+    if _is_stored_as_declared(key, observed.value):
+        content = read_absolute(work.key_path(resource))
+        write = FileWrite(name=key.path, content=content, attributes=key.attributes, place=resource.place)
+        stage.write(write, work.placement(key.attributes, resource))
+        return
+    backend = KEY_BACKENDS[key.backend]
+    if not isinstance(backend, ExportsKey):
+        raise PkiplanError.of(f"{resource.address}: a key in `{key.backend}` has no other form", code="key-elsewhere")
+    path, passphrases = work.key_path(resource), work.passphrases(resource)
+    passphrase = work.first_secret(key.passphrases)
+    with stage.new_file(key.path) as (parent, name):
+        backend.reencode(path, passphrases, _destination(key, passphrase, parent, name))
+
+
+def _is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:
+    # An encrypted key is PKCS#8 whatever form is declared (RFC 5958, 3).
+    form = KeyForm.PKCS8 if key.passphrases else key.form
+    return observed.encryption == (key.encryption if key.passphrases else None) and observed.form == form
+
+
+def _destination(key: ManagedKey, passphrase: bytes | None, parent: int, name: str) -> KeyDestination:
+    # It is put on the disk with everything else of its group, before anything is switched.
+    return KeyDestination(path=name, storage=key, passphrase=passphrase, dir_fd=parent, sync=False)

@@ -1,0 +1,177 @@
+"""Everything that can be known to fail is found before the first write, all of it at once."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+
+from pkiplan.apply.ownership import directory_placement, placement_of
+from pkiplan.apply.work import Work, attributes_of
+from pkiplan.diagnostics import Diagnostic, in_order
+from pkiplan.errors import PkiplanError
+from pkiplan.model.keys import ManagedKey
+from pkiplan.model.observed import Found
+from pkiplan.model.resource import Resource
+from pkiplan.model.secret_references import SecretReference
+from pkiplan.model.site import Site
+from pkiplan.model.tree import ARCHIVE_DIRECTORY
+from pkiplan.plan.changes import Action, Change, KeyStep
+
+
+def check(work: Work) -> None:
+    """Raise with every reason why these changes could not be carried out; write nothing.
+
+    Afterwards all secrets are resolved, and the keys of authorities that sign are open and are the right ones.
+    """
+    changes = list(work.changes.values())
+    problems = [
+        *_places(work.site, changes),
+        *_owners(work.site, changes),
+        *_secrets(work, changes),
+    ]
+    if not problems:
+        problems.extend(_signing_keys(work, changes))
+    if problems:
+        raise PkiplanError(*in_order(problems))
+
+
+def unwritable(path: str, base: str) -> str | None:
+    """Say why nothing could be written in a directory, which need not be there yet; None when it can."""
+    current = path
+    while True:
+        try:
+            facts = os.lstat(current)
+        except (FileNotFoundError, NotADirectoryError):
+            parent = os.path.dirname(current)
+            if parent == current:
+                return "there is nothing to make it in"
+            current = parent
+            continue
+        except OSError as error:
+            return f"{current}: {(error.strerror or '').lower()}"
+        break
+    if stat.S_ISLNK(facts.st_mode) and current != base and current.startswith(base.rstrip("/") + "/"):
+        return f"{current} is a symbolic link, which apply does not follow"
+    if not os.path.isdir(current):
+        return f"{current} is not a directory"
+    if not os.access(current, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        return f"{current} is not writable for this user"
+    if os.statvfs(current).f_flag & os.ST_RDONLY:
+        return f"{current} lies on a read-only file system"
+    return None
+
+
+def _places(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    seen: set[str] = set()
+    for change in changes:
+        for directory in _directories(site, change):
+            if directory in seen:
+                continue
+            seen.add(directory)
+            why = unwritable(directory, site.base)
+            if why is not None:
+                yield Diagnostic(
+                    code="not-writable",
+                    summary=f"{change.address}: cannot write in {directory}: {why}",
+                    place=change.place,
+                    hint="let this user write there, or run pkiplan as one who may",
+                )
+
+
+def _directories(site: Site, change: Change) -> Iterator[str]:
+    yield f"{site.directory}/{ARCHIVE_DIRECTORY}"
+    resource = site.resources.get(change.address)
+    if resource is None:
+        return
+    yield f"{site.directory}/{resource.directory}"
+    if change.signs or change.rewrites_certificate:
+        yield os.path.dirname(site.certificate_path(resource))
+    issuer = site.issuer_of(resource)
+    if change.signs and issuer is not None:
+        yield f"{site.directory}/{issuer.directory}"
+
+
+def _owners(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    for change in changes:
+        resource = site.resources.get(change.address)
+        if resource is None or change.action is Action.REMOVE:
+            continue
+        try:
+            for attributes in attributes_of(resource):
+                placement_of(attributes, resource.place)
+            directory_placement(attributes_of(resource), resource.place)
+        except PkiplanError as error:
+            yield from error.diagnostics
+
+
+def _secrets(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    for change in changes:
+        resource = work.site.resources.get(change.address)
+        if resource is None:
+            continue
+        for reference in dict.fromkeys(_references(work, resource, change)):
+            try:
+                work.secrets((reference,))
+            except PkiplanError as error:
+                yield from error.diagnostics
+
+
+def _references(work: Work, resource: Resource, change: Change) -> Iterator[SecretReference]:
+    """List the secrets that a change will need."""
+    from pkiplan.formats import FORMATS
+
+    key = resource.key
+    if isinstance(key, ManagedKey):
+        if change.key is KeyStep.GENERATE:
+            yield from key.passphrases[:1]
+        elif change.key is KeyStep.REENCODE or (change.signs and work.is_encrypted(resource)):
+            yield from key.passphrases
+    issuer = work.site.issuer_of(resource)
+    if change.signs and issuer is not None and isinstance(issuer.key, ManagedKey) and work.is_encrypted(issuer):
+        yield from issuer.key.passphrases
+    for output in resource.outputs:
+        if output.path in change.files:
+            yield from output.passphrases[:1]
+            if FORMATS[output.format].needs_key and isinstance(key, ManagedKey) and work.is_encrypted(resource):
+                yield from key.passphrases
+
+
+def _signing_keys(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    """Open the keys that will sign, as they are now, and see that they belong to their certificates.
+
+    Issuing from a certificate that does not match the key is how an authority goes wrong for good.
+    """
+    for address in dict.fromkeys(_signers(work.site, changes)):
+        authority = work.site.resources[address]
+        change = work.changes.get(address)
+        if change is not None and change.key is not KeyStep.KEEP:
+            continue
+        try:
+            yield from _mismatch(work, authority, certificate_is_new=change is not None and change.signs)
+        except PkiplanError as error:
+            yield from error.diagnostics
+
+
+def _signers(site: Site, changes: Iterable[Change]) -> Iterator[str]:
+    for change in changes:
+        resource = site.resources.get(change.address)
+        if resource is not None and change.signs:
+            yield resource.issuer or resource.address
+
+
+def _mismatch(work: Work, authority: Resource, *, certificate_is_new: bool) -> Iterator[Diagnostic]:
+    from pkiplan.x509.keys import spki_sha256
+
+    if authority.is_authority:
+        digest = spki_sha256(work.signing_key(authority).public_key())
+    else:
+        digest = spki_sha256(work.private_key(authority).public_key())
+    observed = work.observed.of(authority.address).certificate
+    if certificate_is_new or not isinstance(observed, Found) or observed.value.spki_sha256 == digest:
+        return
+    yield Diagnostic(
+        code="key-mismatch",
+        summary=f"{authority.address}: its key is not the one in its certificate, so it must not sign",
+        place=authority.place,
+    )

@@ -1,0 +1,199 @@
+"""Where a resource's new files wait until all of them are written, and how they then take their places.
+
+A certificate's files wait in a new generation and are switched by one rename. An authority's files, and files that the
+manifest adopted where they lie, wait beside the ones they replace and are renamed one by one, under the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pkiplan.apply import filesystem, generations
+from pkiplan.apply.file_writes import FileWrite
+from pkiplan.apply.filesystem import Placement
+from pkiplan.apply.generations import Generation
+from pkiplan.apply.journal import Journal, finish_switch
+from pkiplan.apply.tree import PRIVATE_DIRECTORY, Tree, parts_of
+from pkiplan.errors import PkiplanError
+from pkiplan.model.journal import StagedFile
+from pkiplan.model.resource import Resource
+from pkiplan.model.tree import LARGEST_PEM, STAGED_PREFIX
+
+
+@dataclass(slots=True)
+class Stage:
+    """The new files of one resource, not yet in their places.
+
+    `names` are those in the generation, `plain` the others. `placement` is what the resource's directory gets.
+    `is_switching` tells that some of the plain files may have their places already.
+    """
+
+    tree: Tree
+    resource: Resource
+    generation: Generation
+    placement: Placement
+    names: set[str] = field(default_factory=set)
+    plain: dict[str, StagedFile] = field(default_factory=dict)
+    is_switching: bool = False
+
+    def write(self, write: FileWrite, placement: Placement) -> None:
+        """Write a file, and read it back: a full disk must show here, not later."""
+        with self.new_file(write.name) as (parent, name):
+            filesystem.create_file(parent, name, write.content, placement)
+            if filesystem.read_file(parent, name, LARGEST_PEM) != write.content:
+                raise PkiplanError.of(f"{write.name} does not hold what was written to it", code="read-back")
+
+    @contextlib.contextmanager
+    def new_file(self, name: str) -> Iterator[tuple[int, str]]:
+        """Give the open directory and the name by which a file is to be made; it counts once it is there."""
+        if self._is_in_generation(name):
+            with self._generation_parent(name, make=True) as (parent, last):
+                yield parent, last
+            self.names.add(name)
+            return
+        with self._plain_parent(name) as (parent, directory, last):
+            staged = f"{STAGED_PREFIX}new-{self.generation.run}-{last}"
+            yield parent, staged
+            digest = hashlib.sha256(filesystem.read_file(parent, staged, LARGEST_PEM)).hexdigest()
+            self.plain[name] = StagedFile(directory, staged, last, digest)
+
+    def path_of_new(self, name: str) -> str:
+        """Return the absolute path of a new file while it waits."""
+        if name in self.plain:
+            file = self.plain[name]
+            return f"{self._absolute(file.directory)}/{file.staged}"
+        return f"{self._absolute(self.resource.directory)}/{self.generation.name}/{name}"
+
+    def has_new(self, name: str) -> bool:
+        """Tell whether a file of this name waits."""
+        return name in self.names or name in self.plain
+
+    def carry_over(self, name: str) -> None:
+        """Take a published file over into the generation, unless a new one waits or it does not lie there."""
+        if not self._is_in_generation(name) or name in self.names:
+            return
+        with self.tree.made_directory(self.resource.directory) as directory:
+            opened = generations.begin(directory, self.generation)
+            try:
+                if generations.carry_over(directory, opened, name):
+                    self.names.add(name)
+            finally:
+                filesystem.close(opened)
+
+    def carry_over_undeclared(self) -> None:
+        """Take over what the current generation holds besides: what is unmanaged is never touched."""
+        if not self.names:
+            return
+        with self.tree.directory(self.resource.directory) as directory:
+            opened = generations.begin(directory, self.generation)
+            try:
+                for name in generations.undeclared(directory, opened):
+                    generations.carry_over(directory, opened, name)
+                filesystem.set_directory_placement(directory, self.generation.name, self.placement)
+            finally:
+                filesystem.close(opened)
+
+    def sync(self) -> None:
+        """Put everything that waits on the disk."""
+        if self.names:
+            with self.tree.directory(self.resource.directory) as directory:
+                opened = generations.begin(directory, self.generation)
+                try:
+                    generations.sync(opened)
+                finally:
+                    filesystem.close(opened)
+                filesystem.sync_directory(directory)
+        for file in self.plain.values():
+            with self._opened(file.directory) as parent:
+                filesystem.sync_file(parent, file.staged)
+                filesystem.sync_directory(parent)
+
+    def switch(self, journal: Journal) -> str | None:
+        """Give the files their places; return the generation that was current before, where there was one."""
+        if self.plain:
+            files = tuple(self.plain[name] for name in sorted(self.plain))
+            journal.before_switch(self.resource.address, files)
+            self.is_switching = True
+            if not finish_switch(self.tree, files):
+                raise PkiplanError.of("a file that was to be switched is not what was written", code="switch")
+            self.is_switching = False
+            journal.after_switch(self.resource.address)
+        if not self.names:
+            return None
+        with self.tree.directory(self.resource.directory) as directory:
+            return generations.switch(directory, self.generation, self.names)
+
+    def clean_up(self, before: str | None, *, dropped: tuple[str, ...] = ()) -> None:
+        """Remove generations older than the one before, and from that one the files that must not linger."""
+        if not self.names:
+            return
+        with self.tree.directory(self.resource.directory) as directory:
+            generations.remove_older(directory, () if before is None else (before,))
+            if before is None:
+                return
+            with contextlib.suppress(FileNotFoundError):
+                opened = filesystem.open_directory(before, directory)
+                try:
+                    for name in dropped:
+                        filesystem.remove_tree(opened, name)
+                finally:
+                    filesystem.close(opened)
+
+    def discard(self) -> None:
+        """Remove everything that waits."""
+        directories = {file.directory for file in self.plain.values()} | {self.resource.directory}
+        for directory in sorted(directories):
+            with contextlib.suppress(FileNotFoundError), self._opened(directory) as opened:
+                generations.discard(opened, self.generation.run)
+
+    def place_directory(self) -> None:
+        """Make the resource's directory, with the mode and group it shall have."""
+        with self.tree.made_directory(self.resource.directory) as directory:
+            # Only widened, never narrowed: a person may have opened it for a reason.
+            if self.placement.mode != PRIVATE_DIRECTORY:
+                filesystem.set_directory_placement(directory, ".", self.placement)
+                self.tree.let_others_pass(self.resource.directory)
+
+    def _is_in_generation(self, name: str) -> bool:
+        return not self.resource.is_authority and not name.startswith("/")
+
+    @contextlib.contextmanager
+    def _generation_parent(self, name: str, *, make: bool) -> Iterator[tuple[int, str]]:
+        with self.tree.made_directory(self.resource.directory) as directory:
+            opened = generations.begin(directory, self.generation)
+            try:
+                with generations.parent_of(opened, name, make=make) as found:
+                    yield found
+            finally:
+                filesystem.close(opened)
+
+    @contextlib.contextmanager
+    def _plain_parent(self, name: str) -> Iterator[tuple[int, str, str]]:
+        if name.startswith("/"):
+            directory, _, last = name.rpartition("/")
+            with self._opened(directory) as parent:
+                yield parent, directory, last
+            return
+        *above, last = parts_of(name)
+        directory = "/".join((self.resource.directory, *above))
+        with self.tree.made_directory(directory) as parent:
+            yield parent, directory, last
+
+    @contextlib.contextmanager
+    def _opened(self, directory: str) -> Iterator[int]:
+        if not directory.startswith("/"):
+            with self.tree.directory(directory) as opened:
+                yield opened
+            return
+        opened = filesystem.open_root(directory)
+        try:
+            yield opened
+        finally:
+            filesystem.close(opened)
+
+    def _absolute(self, directory: str) -> str:
+        return directory if directory.startswith("/") else os.path.join(self.tree.path, directory)

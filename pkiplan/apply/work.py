@@ -1,0 +1,188 @@
+"""What one apply works with: the site, what was observed, secrets, the tree, and the authorities' keys while needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pkiplan.apply.ca_database import CaDatabase, database_of
+from pkiplan.apply.filesystem import Placement
+from pkiplan.apply.generations import Generation
+from pkiplan.apply.ownership import directory_placement, placement_of
+from pkiplan.apply.staging import Stage
+from pkiplan.apply.tree import Tree
+from pkiplan.errors import PkiplanError
+from pkiplan.model.keys import FileAttributes, ManagedKey
+from pkiplan.model.observed import Found, ObservedState
+from pkiplan.model.resource import Resource
+from pkiplan.model.secret_references import SecretReference
+from pkiplan.model.site import Site
+from pkiplan.plan.changes import Change, KeyStep
+from pkiplan.secrets import SecretResolver
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+    from pkiplan.x509.keys import PrivateKey, PublicKey
+
+
+@dataclass(slots=True)
+class Work:
+    """The tools and the memory of one apply; every method may be called from several threads."""
+
+    site: Site
+    observed: ObservedState
+    now: datetime
+    resolver: SecretResolver
+    cnf_text: Callable[[Resource], str]
+    tree: Tree
+    generation: Generation
+    changes: dict[str, Change]
+    _stages: dict[str, Stage] = field(default_factory=dict)
+    _certificates: dict[str, Certificate] = field(default_factory=dict)
+    _signing_keys: dict[str, PrivateKey] = field(default_factory=dict)
+    _databases: dict[str, CaDatabase] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _opening: dict[str, threading.Lock] = field(default_factory=dict)
+
+    def stage_of(self, address: str) -> Stage:
+        """Return where the new files of a resource wait."""
+        with self._lock:
+            if address not in self._stages:
+                resource = self.site.resources[address]
+                self._stages[address] = Stage(
+                    self.tree, resource, self.generation, directory_placement(attributes_of(resource), resource.place)
+                )
+            return self._stages[address]
+
+    def forget_stage(self, address: str) -> None:
+        """Drop what is remembered of a resource that is finished."""
+        with self._lock:
+            self._stages.pop(address, None)
+
+    def secrets(self, references: Sequence[SecretReference]) -> tuple[bytes, ...]:
+        """Resolve references; each is asked for once in a run."""
+        return self.resolver.resolve_all(references, base=self.site.base)
+
+    def first_secret(self, references: Sequence[SecretReference]) -> bytes | None:
+        """Resolve the reference that is used for writing, or return None where there is none."""
+        return self.secrets(references[:1])[0] if references else None
+
+    def placement(self, attributes: FileAttributes, resource: Resource) -> Placement:
+        """Turn declared attributes into numbers."""
+        return placement_of(attributes, resource.place)
+
+    def key_path(self, resource: Resource) -> str:
+        """Return the absolute path where a resource's key lies now: waiting for its switch, or in its place."""
+        change = self.changes.get(resource.address)
+        stage = self._stages.get(resource.address)
+        if change is not None and change.key is not KeyStep.KEEP and stage and stage.has_new(resource.key.path):
+            return stage.path_of_new(resource.key.path)
+        # Where observation found it: the links on the way are pkiplan's own, or inside of the site.
+        return os.path.realpath(self.site.path(resource, resource.key.path))
+
+    def public_key(self, resource: Resource) -> PublicKey:
+        """Read the public key that a resource's certificate is made for."""
+        key = resource.key
+        if isinstance(key, ManagedKey):
+            from pkiplan.key_backends import KEY_BACKENDS
+
+            return KEY_BACKENDS[key.backend].public_key(self.key_path(resource), self.passphrases(resource))
+        from pkiplan.x509.parse import load_public_key, load_request
+
+        data = read_absolute(self.site.path(resource, key.path))
+        return load_request(data) if key.is_request else load_public_key(data)
+
+    def passphrases(self, resource: Resource) -> tuple[bytes, ...]:
+        """Resolve what may open a resource's key, if anything is needed for that."""
+        key = resource.key
+        if not isinstance(key, ManagedKey) or not self.is_encrypted(resource):
+            return ()
+        return self.secrets(key.passphrases)
+
+    def is_encrypted(self, resource: Resource) -> bool:
+        """Tell whether a resource's key file, as it lies now, needs a passphrase."""
+        key = resource.key
+        assert isinstance(key, ManagedKey)
+        change = self.changes.get(resource.address)
+        stage = self._stages.get(resource.address)
+        if change is not None and change.key is not KeyStep.KEEP and stage and stage.has_new(key.path):
+            return bool(key.passphrases)
+        observed = self.observed.of(resource.address).key
+        return isinstance(observed, Found) and observed.value.encryption is not None
+
+    def private_key(self, resource: Resource) -> PrivateKey:
+        """Open a resource's private key."""
+        key = resource.key
+        if not isinstance(key, ManagedKey):
+            raise PkiplanError.of(f"{resource.address}: its private key is not here", code="key-elsewhere")
+        from pkiplan.key_backends import KEY_BACKENDS
+
+        return KEY_BACKENDS[key.backend].signing_key(self.key_path(resource), self.passphrases(resource))
+
+    def signing_key(self, authority: Resource) -> PrivateKey:
+        """Open an authority's key, once for everything it signs in this run."""
+        with self._lock:
+            opening = self._opening.setdefault(authority.address, threading.Lock())
+        # Opening takes a third of a second by design (PBKDF2); others must not open it a second time meanwhile.
+        with opening:
+            if authority.address not in self._signing_keys:
+                self._signing_keys[authority.address] = self.private_key(authority)
+            return self._signing_keys[authority.address]
+
+    def forget_signing_key(self, address: str) -> None:
+        """Drop an authority's key: nothing waits for its signature any more."""
+        self._signing_keys.pop(address, None)
+
+    def forget_everything(self) -> None:
+        """Drop all keys."""
+        self._signing_keys.clear()
+
+    def remember_certificate(self, resource: Resource, certificate: Certificate) -> None:
+        """Keep a new certificate of an authority, for what is signed and served beneath it."""
+        if resource.is_authority:
+            self._certificates[resource.address] = certificate
+
+    def certificate_of(self, resource: Resource) -> Certificate:
+        """Return a resource's certificate: the new one, or the one in its place."""
+        known = self._certificates.get(resource.address)
+        if known is not None:
+            return known
+        from pkiplan.x509.parse import load_pem_certificates
+
+        certificate = load_pem_certificates(read_absolute(self.site.certificate_path(resource)))[0]
+        self.remember_certificate(resource, certificate)
+        return certificate
+
+    def database_of(self, authority: Resource) -> CaDatabase:
+        """Return an authority's CA database."""
+        with self._lock:
+            if authority.address not in self._databases:
+                known = self.observed.issued_serials.get(authority.address, frozenset())
+                self._databases[authority.address] = database_of(self.tree, authority, self.generation.run, known)
+            return self._databases[authority.address]
+
+    def sync_databases(self) -> None:
+        """Put the lines of everything signed so far on the disk."""
+        for database in list(self._databases.values()):
+            database.sync()
+
+
+def attributes_of(resource: Resource) -> list[FileAttributes]:
+    """List the attributes of every file that lies in a resource's directory."""
+    attributes = [resource.attributes, *(output.attributes for output in resource.outputs)]
+    if isinstance(resource.key, ManagedKey) and not resource.key.is_adopted:
+        attributes.append(resource.key.attributes)
+    return attributes
+
+
+def read_absolute(path: str) -> bytes:
+    """Read a file that observation found sound before."""
+    from pkiplan.model.tree import LARGEST_PEM
+
+    with open(path, "rb") as file:
+        return file.read(LARGEST_PEM + 1)

@@ -1,0 +1,255 @@
+"""From bytes to observed values: the border at which PEM ends. What does not parse is damaged, never missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pkiplan.errors import PkiplanError, SecretError
+from pkiplan.model.keys import ExternalKey, ManagedKey
+from pkiplan.model.observed import (
+    Found,
+    Observation,
+    ObservedCertificate,
+    ObservedFile,
+    ObservedKey,
+    OutputContents,
+    Unreadable,
+)
+from pkiplan.model.resource import Output
+from pkiplan.model.secret_references import SecretReference
+from pkiplan.state.memory import KeyFacts, Memory
+from pkiplan.state.read import FileBytes
+
+if TYPE_CHECKING:
+    from pkiplan.x509.keys import PublicKey
+
+# Resolves references to passphrases; given by apply alone.
+OpenWith = Callable[[Sequence[SecretReference]], Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A key that may have signed a certificate: its digest, and how to load it when it must be tried."""
+
+    spki_sha256: str
+    load: Callable[[], PublicKey]
+
+
+def inspect_key(
+    read: Observation[FileBytes], declared: ManagedKey | ExternalKey, memory: Memory, open_with: OpenWith | None
+) -> Observation[ObservedKey]:
+    """Say what a key file holds; an encrypted one is opened only by `open_with`, else remembered or not checked."""
+    if not isinstance(read, Found):
+        return read
+    file = read.value
+    read_as = _read_as(declared)
+    facts = memory.key(file.facts.sha256, read_as)
+    if facts is None:
+        try:
+            facts = _external_facts(file, declared) if isinstance(declared, ExternalKey) else _key_facts(file)
+        except PkiplanError as error:
+            return Unreadable(_words(error), is_damaged=True)
+        memory.remember_key(file.facts.sha256, read_as, facts)
+    if facts.spki_sha256 is None and open_with is not None and isinstance(declared, ManagedKey):
+        passphrases = _passphrases(declared.passphrases, open_with)
+        if passphrases:
+            try:
+                facts = _opened_facts(file, facts, passphrases)
+            except SecretError as error:
+                if len(passphrases) == len(declared.passphrases):
+                    told = ", ".join(str(reference) for reference in declared.passphrases)
+                    return Unreadable(f"{_words(error)}: {told}")
+            except PkiplanError as error:
+                return Unreadable(_words(error), is_damaged=True)
+            memory.remember_key(file.facts.sha256, read_as, facts)
+    return Found(
+        ObservedKey(
+            file=file.facts,
+            spki_sha256=facts.spki_sha256,
+            spec=facts.spec,
+            form=facts.form,
+            encryption=facts.encryption,
+        )
+    )
+
+
+def inspect_certificate(
+    read: Observation[FileBytes], candidates: Sequence[Candidate], memory: Memory
+) -> Observation[ObservedCertificate]:
+    """Describe the first certificate of a file, and try its signature under each candidate key."""
+    if not isinstance(read, Found):
+        return read
+    file = read.value
+    facts = memory.certificate(file.facts)
+    if facts is None:
+        try:
+            facts = _certificate_facts(file)
+        except PkiplanError as error:
+            return Unreadable(_words(error), is_damaged=True)
+        memory.remember_certificate(facts)
+    return Found(replace(facts, file=file.facts, verified_by=_verified_by(file, facts, candidates, memory)))
+
+
+def inspect_chain(read: Observation[FileBytes], memory: Memory) -> Observation[ObservedFile]:
+    """Say which certificates a PEM file holds, in order."""
+    if not isinstance(read, Found):
+        return read
+    file = read.value
+    known = memory.fingerprints(file.facts.sha256)
+    if known is not None:
+        return _observed_file(file, OutputContents(certificates=known.certificates))
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    from pkiplan.x509.parse import load_pem_certificates
+
+    try:
+        certificates = tuple(one.fingerprint(SHA256()).hex() for one in load_pem_certificates(file.content))
+    except PkiplanError as error:
+        return Unreadable(_words(error), is_damaged=True)
+    memory.remember_fingerprints(file.facts.sha256, certificates)
+    return _observed_file(file, OutputContents(certificates=certificates))
+
+
+def inspect_text(read: Observation[FileBytes]) -> Observation[ObservedFile]:
+    """Describe a text by its digest alone."""
+    return _observed_file(read.value, OutputContents()) if isinstance(read, Found) else read
+
+
+def inspect_output(
+    read: Observation[FileBytes], output: Output, memory: Memory, open_with: OpenWith | None
+) -> Observation[ObservedFile]:
+    """Say what an output holds; where it needs a passphrase, only what is remembered, or `not_checked`."""
+    if not isinstance(read, Found):
+        return read
+    file = read.value
+    contents = memory.output(file.facts.sha256, output.format, output.options)
+    if contents is None:
+        from pkiplan.formats import FORMATS
+
+        passphrases = () if open_with is None else _passphrases(output.passphrases, open_with)
+        try:
+            contents = FORMATS[output.format].read(file.content, passphrases, dict(output.options))
+        except SecretError as error:
+            told = ", ".join(str(reference) for reference in output.passphrases)
+            # An output can be written anew, unlike a key, so that no passphrase opens it means that it lags.
+            return Unreadable(f"{_words(error)}: {told}", is_damaged=True)
+        except PkiplanError as error:
+            return Unreadable(_words(error), is_damaged=True)
+        if contents.not_checked is None:
+            memory.remember_output(file.facts.sha256, output.format, output.options, contents)
+    return _observed_file(file, contents)
+
+
+def candidate_of_certificate(content: bytes, spki_sha256: str) -> Candidate:
+    """Make a candidate of the key in a certificate."""
+
+    def load() -> PublicKey:
+        from pkiplan.x509.parse import load_pem_certificates
+
+        return load_pem_certificates(content)[0].public_key()  # type: ignore[return-value] # a key that cannot sign verifies nothing
+
+    return Candidate(spki_sha256, load)
+
+
+def candidate_of_key(content: bytes, spki_sha256: str) -> Candidate | None:
+    """Make a candidate of the key in a plain key file; there is none in an encrypted one."""
+    if b"ENCRYPTED" in content:
+        return None
+
+    def load() -> PublicKey:
+        from pkiplan.x509.private_keys import open_private_key
+
+        return open_private_key(content, ()).public_key()
+
+    return Candidate(spki_sha256, load)
+
+
+def _read_as(declared: ManagedKey | ExternalKey) -> str:
+    if isinstance(declared, ManagedKey):
+        return "key"
+    return "request" if declared.is_request else "public-key"
+
+
+def _key_facts(file: FileBytes) -> KeyFacts:
+    from pkiplan.x509.keys import public_key_facts
+    from pkiplan.x509.private_keys import describe_key_pem
+
+    described = describe_key_pem(file.content)
+    if described.public_key is None:
+        return KeyFacts(form=described.form, encryption=described.encryption, spki_sha256=None, spec=None)
+    spec, digest = public_key_facts(described.public_key)
+    return KeyFacts(form=described.form, encryption=described.encryption, spki_sha256=digest, spec=spec)
+
+
+def _opened_facts(file: FileBytes, facts: KeyFacts, passphrases: Sequence[bytes]) -> KeyFacts:
+    from pkiplan.x509.keys import public_key_facts
+    from pkiplan.x509.private_keys import open_private_key
+
+    spec, digest = public_key_facts(open_private_key(file.content, passphrases).public_key())
+    return replace(facts, spki_sha256=digest, spec=spec)
+
+
+def _external_facts(file: FileBytes, declared: ExternalKey) -> KeyFacts:
+    from pkiplan.x509.keys import public_key_facts
+    from pkiplan.x509.parse import load_public_key, load_request
+
+    load = load_request if declared.is_request else load_public_key
+    spec, digest = public_key_facts(load(file.content))
+    return KeyFacts(form=None, encryption=None, spki_sha256=digest, spec=spec)
+
+
+def _certificate_facts(file: FileBytes) -> ObservedCertificate:
+    from pkiplan.x509.parse import certificate_facts, load_pem_certificates
+
+    certificates = load_pem_certificates(file.content)
+    return certificate_facts(certificates[0], file=file.facts, certificates_in_file=len(certificates))
+
+
+def _verified_by(
+    file: FileBytes, facts: ObservedCertificate, candidates: Sequence[Candidate], memory: Memory
+) -> frozenset[str]:
+    """Try each candidate once in the life of certificate and key."""
+    known = memory.signatures(file.facts.sha256)
+    verified: set[str] = set()
+    own = candidate_of_certificate(file.content, facts.spki_sha256)
+    is_self_issued = facts.issuer_der == facts.subject_der
+    for candidate in (*candidates, own) if is_self_issued else candidates:
+        digest = candidate.spki_sha256
+        if digest in verified:
+            continue
+        if digest in known.verifies or digest in known.fails:
+            is_signer = digest in known.verifies
+        else:
+            is_signer = _verifies(file, candidate)
+            memory.remember_signature(file.facts.sha256, digest, verifies=is_signer)
+        if is_signer:
+            verified.add(digest)
+    return frozenset(verified)
+
+
+def _verifies(file: FileBytes, candidate: Candidate) -> bool:
+    from pkiplan.x509.keys import signature_verifies
+    from pkiplan.x509.parse import load_pem_certificates
+
+    try:
+        return signature_verifies(load_pem_certificates(file.content)[0], candidate.load())
+    except PkiplanError:
+        return False
+
+
+def _observed_file(file: FileBytes, contents: OutputContents) -> Found[ObservedFile]:
+    return Found(ObservedFile(file=file.facts, contents=contents))
+
+
+def _passphrases(references: Sequence[SecretReference], open_with: OpenWith) -> Sequence[bytes]:
+    try:
+        return open_with(references) if references else ()
+    except SecretError:
+        # Whether it is needed shows later; apply resolves what it needs before its first write, and says what fails.
+        return ()
+
+
+def _words(error: PkiplanError) -> str:
+    return "; ".join(str(error).splitlines())

@@ -1,0 +1,124 @@
+"""What was learnt from bytes before: facts of certificates, keys and outputs, by the digest of those bytes.
+
+It is sound because parsing is a function of the bytes alone, and a signature check one of certificate and key. The
+digest of an encrypted key's file and its public key are remembered when the file is first opened: `plan` needs no
+passphrase.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from pkiplan.cache import Cache
+from pkiplan.model.keys import KeyEncryption, KeyForm, ObservedKeySpec
+from pkiplan.model.observed import FileFacts, ObservedCertificate, OutputContents
+from pkiplan.state.value_codec import NotOfThisShapeError, decode, encode
+
+T = TypeVar("T")
+
+# What is not a function of the file's bytes: where it lies, and which keys were tried.
+_NOT_OF_THE_BYTES = frozenset({"file", "verified_by"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFacts:
+    """What a key file holds; `spki_sha256` and `spec` are None while it is encrypted and was never opened."""
+
+    form: KeyForm | None
+    encryption: KeyEncryption | None
+    spki_sha256: str | None
+    spec: ObservedKeySpec | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signatures:
+    """Under which public keys, of those tried, a certificate's signature verifies; by SPKI digest."""
+
+    verifies: tuple[str, ...]
+    fails: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprints:
+    """The certificates of a PEM file, in order, by SHA-256 of their DER."""
+
+    certificates: tuple[str, ...]
+
+
+class Memory:
+    """Typed access to the cache; without one, nothing is remembered."""
+
+    __slots__ = ("_cache",)
+
+    def __init__(self, cache: Cache | None) -> None:
+        self._cache = cache
+
+    def certificate(self, file: FileFacts) -> ObservedCertificate | None:
+        """Return the facts of a certificate with these bytes, no key tried yet."""
+        return self._get(
+            "certificate", file.sha256, ObservedCertificate, {"file": file, "verified_by": frozenset[str]()}
+        )
+
+    def remember_certificate(self, facts: ObservedCertificate) -> None:
+        """Remember the facts of a certificate."""
+        self._put("certificate", facts.file.sha256, facts, _NOT_OF_THE_BYTES)
+
+    def signatures(self, sha256: str) -> Signatures:
+        """Return which keys were tried on the certificate with these bytes."""
+        return self._get("signature", sha256, Signatures, {}) or Signatures(verifies=(), fails=())
+
+    def remember_signature(self, sha256: str, spki_sha256: str, *, verifies: bool) -> None:
+        """Remember whether a certificate's signature verifies under a key."""
+        known = self.signatures(sha256)
+        # Keys change rarely; a list that grows without end would be a fault.
+        if verifies:
+            known = replace(known, verifies=(*known.verifies[-7:], spki_sha256))
+        else:
+            known = replace(known, fails=(*known.fails[-7:], spki_sha256))
+        self._put("signature", sha256, known)
+
+    def key(self, sha256: str, read_as: str) -> KeyFacts | None:
+        """Return what a key file with these bytes holds, read as a private key, public key or request."""
+        return self._get(read_as, sha256, KeyFacts, {})
+
+    def remember_key(self, sha256: str, read_as: str, facts: KeyFacts) -> None:
+        """Remember what a key file holds."""
+        self._put(read_as, sha256, facts)
+
+    def fingerprints(self, sha256: str) -> Fingerprints | None:
+        """Return the certificates of a PEM file with these bytes."""
+        return self._get("chain", sha256, Fingerprints, {})
+
+    def remember_fingerprints(self, sha256: str, certificates: tuple[str, ...]) -> None:
+        """Remember the certificates of a PEM file."""
+        self._put("chain", sha256, Fingerprints(certificates=certificates))
+
+    def output(self, sha256: str, output_format: str, options: object) -> OutputContents | None:
+        """Return what an output with these bytes holds, read as this format with these options."""
+        return self._get("output", _output_digest(sha256, output_format, options), OutputContents, {})
+
+    def remember_output(self, sha256: str, output_format: str, options: object, contents: OutputContents) -> None:
+        """Remember what an output holds."""
+        self._put("output", _output_digest(sha256, output_format, options), contents)
+
+    def _get(self, kind: str, digest: str, shape: type[T], given: Mapping[str, object]) -> T | None:
+        if self._cache is None:
+            return None
+        data = self._cache.get(kind, digest)
+        if data is None:
+            return None
+        try:
+            return decode(shape, data.get("v"), given)
+        except (NotOfThisShapeError, RecursionError):
+            return None
+
+    def _put(self, kind: str, digest: str, value: object, skip: frozenset[str] = frozenset()) -> None:
+        if self._cache is not None:
+            self._cache.put(kind, digest, {"v": encode(value, skip)})
+
+
+def _output_digest(sha256: str, output_format: str, options: object) -> str:
+    return hashlib.sha256(f"{sha256}\0{output_format}\0{options!r}".encode()).hexdigest()

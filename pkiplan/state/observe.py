@@ -1,0 +1,187 @@
+"""Look at a whole site: every declared file is read and described; nothing is written and no secret is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pkiplan.cache import Cache
+from pkiplan.model.observed import (
+    Found,
+    Missing,
+    Observation,
+    ObservedCertificate,
+    ObservedFile,
+    ObservedKey,
+    ObservedResource,
+    ObservedState,
+)
+from pkiplan.model.resource import CNF_FILE, Kind, Resource
+from pkiplan.model.site import Site
+from pkiplan.model.tree import ARCHIVE_DIRECTORY, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
+from pkiplan.state.inspect import (
+    Candidate,
+    OpenWith,
+    candidate_of_certificate,
+    candidate_of_key,
+    inspect_certificate,
+    inspect_chain,
+    inspect_key,
+    inspect_output,
+    inspect_text,
+)
+from pkiplan.state.interrupted import read_journal
+from pkiplan.state.memory import Memory
+from pkiplan.state.read import FileBytes, Reader, ResourceDirectory
+from pkiplan.state.unmanaged import find_unmanaged
+
+# A running apply switches an authority in milliseconds; who is unlucky so often in a row meets a crashed one.
+MOST_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was observed, and the digest of each file it was observed in: SHA-256, `missing` or `unreadable`."""
+
+    state: ObservedState
+    digests: Mapping[str, str]
+
+
+def observe_site(site: Site, *, cache: Cache | None, open_with: OpenWith | None = None) -> Observed:
+    """Look at everything a site declares.
+
+    `open_with` resolves references to passphrases so that encrypted files can be checked; without it they are only
+    described, or remembered. Needs no lock: each resource is seen as it was before or after a change, never between.
+    """
+    memory = Memory(cache)
+    resources: dict[str, ObservedResource] = {}
+    digests: dict[str, str] = {}
+    signers: dict[str, tuple[Candidate, ...]] = {}
+    for resource in site:
+        candidates = signers.get(resource.issuer, ()) if resource.issuer is not None else ()
+        seen = _observe(site, resource, candidates, memory, open_with)
+        resources[resource.address] = seen.resource
+        digests.update(seen.digests)
+        if resource.is_authority:
+            signers[resource.address] = seen.candidates
+    journal = read_journal(site)
+    reader = Reader(site, journal.staged)
+    return Observed(
+        state=ObservedState(
+            resources=resources,
+            unmanaged=find_unmanaged(site, reader),
+            issued_serials=_issued_serials(site, reader),
+            earlier_ends=_earlier_ends(site, reader, memory),
+            interrupted=journal.interrupted,
+        ),
+        digests=digests,
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One resource as seen, and what of it may have signed what is beneath."""
+
+    resource: ObservedResource
+    digests: dict[str, str] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+
+
+def _observe(
+    site: Site, resource: Resource, candidates: tuple[Candidate, ...], memory: Memory, open_with: OpenWith | None
+) -> _Seen:
+    for _ in range(MOST_ATTEMPTS):
+        # An authority's files are switched one by one, under the journal; a certificate's all at once.
+        journal = read_journal(site) if resource.is_authority else None
+        with Reader(site, {} if journal is None else journal.staged).resource(resource.directory) as directory:
+            seen = _observe_once(site, resource, directory, candidates, memory, open_with)
+            is_torn = "missing" in seen.digests.values() and directory.has_moved_on()
+        if not is_torn and (journal is None or journal.digest == read_journal(site).digest):
+            break
+    return seen
+
+
+def _observe_once(
+    site: Site,
+    resource: Resource,
+    directory: ResourceDirectory,
+    candidates: tuple[Candidate, ...],
+    memory: Memory,
+    open_with: OpenWith | None,
+) -> _Seen:
+    digests: dict[str, str] = {}
+
+    def read(name: str) -> Observation[FileBytes]:
+        found = directory.read(name)
+        digests[site.path(resource, name)] = _digest(found)
+        return found
+
+    key_bytes = read(resource.key.path)
+    key = inspect_key(key_bytes, resource.key, memory, open_with)
+    certificate_bytes = read(site.certificate_path(resource) if resource.cert_path else "cert.pem")
+    certificate = inspect_certificate(certificate_bytes, candidates, memory)
+    files: dict[str, Observation[ObservedFile]] = {}
+    for name in site.derived_files(resource):
+        found = read(name)
+        files[name] = inspect_text(found) if name == CNF_FILE else inspect_chain(found, memory)
+    for output in resource.outputs:
+        files[output.path] = inspect_output(read(output.path), output, memory, open_with)
+    return _Seen(
+        ObservedResource(key=key, certificate=certificate, files=files),
+        digests,
+        _candidates(key_bytes, key, certificate_bytes, certificate) if resource.is_authority else (),
+    )
+
+
+def _candidates(
+    key_bytes: Observation[FileBytes],
+    key: Observation[ObservedKey],
+    certificate_bytes: Observation[FileBytes],
+    certificate: Observation[ObservedCertificate],
+) -> tuple[Candidate, ...]:
+    """List the keys of an authority that may have signed what is beneath it: its certificate's, its key file's."""
+    found: dict[str, Candidate] = {}
+    if isinstance(certificate_bytes, Found) and isinstance(certificate, Found):
+        digest = certificate.value.spki_sha256
+        found[digest] = candidate_of_certificate(certificate_bytes.value.content, digest)
+    if isinstance(key_bytes, Found) and isinstance(key, Found) and key.value.spki_sha256 is not None:
+        candidate = candidate_of_key(key_bytes.value.content, key.value.spki_sha256)
+        if candidate is not None:
+            found.setdefault(candidate.spki_sha256, candidate)
+    return tuple(found.values())
+
+
+def _digest(found: Observation[FileBytes]) -> str:
+    if isinstance(found, Found):
+        return found.value.facts.sha256
+    return "missing" if isinstance(found, Missing) else "unreadable"
+
+
+def _issued_serials(site: Site, reader: Reader) -> dict[str, frozenset[int]]:
+    from pkiplan.render.ca_database import parse_index
+
+    serials: dict[str, frozenset[int]] = {}
+    for authority in (resource for resource in site if resource.is_authority):
+        read = reader.read(site.path(authority, INDEX_FILE), LARGEST_INDEX)
+        if isinstance(read, Found):
+            text = read.value.content.decode("utf-8", "surrogateescape")
+            serials[authority.address] = frozenset(entry.serial for entry in parse_index(text))
+    return serials
+
+
+def _earlier_ends(site: Site, reader: Reader, memory: Memory) -> dict[str, frozenset[datetime]]:
+    """Find when the archived certificates of authorities ended: what was clamped to one of them is kept."""
+    archive = reader.names(f"{site.directory}/{ARCHIVE_DIRECTORY}/{Kind.AUTHORITY.value}")
+    ends: dict[str, frozenset[datetime]] = {}
+    for authority in (resource for resource in site if resource.is_authority) if archive else ():
+        place = f"{site.directory}/{archive_path(authority.kind, authority.id, authority.element)}"
+        found: set[datetime] = set()
+        for entry in reader.names(place):
+            read = reader.read(f"{place}/{entry}/cert.pem", LARGEST_PEM)
+            certificate = inspect_certificate(read, (), memory)
+            if isinstance(certificate, Found):
+                found.add(certificate.value.not_after)
+        if found:
+            ends[authority.address] = frozenset(found)
+    return ends
