@@ -43,7 +43,7 @@ class FilesBackend:
 
     def public_key(self, path: str, passphrases: Sequence[bytes]) -> PublicKey:
         """Return the public half of the key in a file."""
-        from pkiplan.key_backends.key_files import describe_key_pem, open_private_key
+        from pkiplan.x509.private_keys import describe_key_pem, open_private_key
 
         data = _read_key_file(path)
         with _located(path):
@@ -51,7 +51,7 @@ class FilesBackend:
 
     def signing_key(self, path: str, passphrases: Sequence[bytes]) -> PrivateKey:
         """Open the key in a file; each passphrase is tried in turn, none is needed for a plain file."""
-        from pkiplan.key_backends.key_files import open_private_key
+        from pkiplan.x509.private_keys import open_private_key
 
         data = _read_key_file(path)
         with _located(path):
@@ -59,7 +59,7 @@ class FilesBackend:
 
     def private_key_pem(self, path: str, passphrases: Sequence[bytes]) -> bytes:
         """Return the key in a file as plain PKCS#8."""
-        from pkiplan.key_backends.key_files import plain_pkcs8
+        from pkiplan.x509.private_keys import plain_pkcs8
 
         return plain_pkcs8(self.signing_key(path, passphrases))
 
@@ -68,9 +68,10 @@ class FilesBackend:
         self._write(self.signing_key(path, passphrases), destination)
 
     def _write(self, key: PrivateKey, destination: KeyDestination) -> None:
-        from pkiplan.key_backends.key_files import encode_private_key
+        from pkiplan.x509.private_keys import encode_private_key
 
-        content = encode_private_key(key, destination.storage, destination.passphrase)
+        storage = destination.storage
+        content = encode_private_key(key, storage.form, storage.encryption, destination.passphrase)
         _create_key_file(destination, content)
 
 

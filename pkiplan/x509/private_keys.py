@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import KeyMaterialError, SecretError
-from pkiplan.key_backends.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
-from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, ManagedKey, RsaKeySpec
+from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, RsaKeySpec
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
+from pkiplan.x509.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
 
 # Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
 MOST_ROUNDS = 20_000_000
@@ -97,23 +97,20 @@ def _failure(summary: str, code: str = "damaged", hint: str = "") -> KeyMaterial
 # Writing
 
 
-def encode_private_key(key: PrivateKey, storage: ManagedKey, passphrase: bytes | None) -> bytes:
-    """Encode a private key in the declared form, under a passphrase if there is one."""
+def encode_private_key(key: PrivateKey, form: KeyForm, encryption: KeyEncryption, passphrase: bytes | None) -> bytes:
+    """Encode a private key in a form, under a passphrase if there is one."""
     if passphrase is not None:
-        if storage.form is not KeyForm.PKCS8:
+        if form is not KeyForm.PKCS8:
             raise _failure(
-                f"a key of form {storage.form} cannot be protected well",
-                "key-form",
-                "leave the form out, or the passphrase",
+                f"a key of form {form} cannot be protected well", "key-form", "leave the form out, or the passphrase"
             )
         pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return _pem(b"ENCRYPTED PRIVATE KEY", encrypt_pkcs8(pkcs8, passphrase, storage.encryption))
-    if storage.form is KeyForm.PKCS8:
+        return _pem(b"ENCRYPTED PRIVATE KEY", encrypt_pkcs8(pkcs8, passphrase, encryption))
+    if form is KeyForm.PKCS8:
         return plain_pkcs8(key)
     spec = key_spec(key.public_key())
-    fitting = RsaKeySpec if storage.form is KeyForm.PKCS1 else EcKeySpec
-    if not isinstance(spec, fitting):
-        raise _failure(f"a key of type {spec} has no form {storage.form}", "key-form")
+    if not isinstance(spec, RsaKeySpec if form is KeyForm.PKCS1 else EcKeySpec):
+        raise _failure(f"a key of type {spec} has no form {form}", "key-form")
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
