@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from types import MappingProxyType
 
 from pkiplan.plan.changes import SYMBOLS, Action, Change, FieldChange, Finding, Plan
+from pkiplan.plan.descriptions import several
 from pkiplan.report.actions import GRAVITY, TO_DO, announced, counts_text, painted, symbol
 from pkiplan.report.colour import Paint
-from pkiplan.report.text import cells, counted, listed, padded, printable
+from pkiplan.report.moments import moment_text
+from pkiplan.report.text import Row, cells, counted, padded, printable, rows_text
 
 # Below this many changes each is shown; above, those alike are shown once with the others' addresses.
 _SHOWN_SINGLY = 12
@@ -20,9 +22,6 @@ _WIDEST_ROW = 96
 _LONGEST_CHAIN = 20
 _UNKNOWN = "(known after apply)"
 _ABSENT = "(none)"
-
-# A line of a change: a label and its text; a continuation has no label.
-Row: TypeAlias = tuple[str, str]
 
 
 def plan_text(plan: Plan, *, colour: bool = False, verbose: bool = False, is_pretended: bool = False) -> str:
@@ -66,7 +65,7 @@ def _whole(kept: int) -> str:
 
 def _head(plan: Plan, *, is_pretended: bool) -> Iterator[str]:
     if is_pretended:
-        yield f"As it would be on {plan.made_at:%Y-%m-%d %H:%M:%S} UTC (--at); such a plan is not saved."
+        yield f"As it would be on {moment_text(plan.made_at)} (--at); such a plan is not saved."
     legend = _legend(plan)
     if legend:
         yield legend
@@ -113,23 +112,23 @@ def _likeness(change: Change) -> object:
 
 
 def _rest_text(rest: Sequence[Change], paint: Paint) -> str:
-    addresses = listed([printable(change.address) for change in rest], at_most=_ADDRESSES_LISTED)
+    addresses = several([printable(change.address) for change in rest], at_most=_ADDRESSES_LISTED)
     return f"{symbol(rest[0].action, paint)} {paint.strong(f'{len(rest):,} more like it')}: {addresses}"
 
 
 def _change_text(change: Change, changes: Mapping[str, Change], paint: Paint, *, verbose: bool) -> str:
-    rows = [*_reason_rows(change, changes), *_way_out_rows(change)]
-    rows += _field_rows(change) if change.action is not Action.BLOCKED else []
-    rows += _file_rows(change, verbose=verbose)
-    width = max((cells(label) for label, _ in rows), default=0)
+    rows = [*change_rows(change, changes), *_file_rows(change, verbose=verbose)]
     place = paint.aside(f"  ({printable(change.place.file)}:{change.place.line})") if change.place else ""
     headline = f"{paint.strong(printable(change.address))} {painted(change.action, announced(change), paint)}"
-    return "\n".join(
-        [
-            f"{symbol(change.action, paint)} {headline}{place}",
-            *(f"    {paint.aside(padded(label, width))}  {text}" for label, text in rows),
-        ]
-    )
+    return "\n".join([f"{symbol(change.action, paint)} {headline}{place}", *([rows_text(rows, paint)] if rows else [])])
+
+
+def change_rows(change: Change, changes: Mapping[str, Change] = MappingProxyType({})) -> Iterator[Row]:
+    """List why a change is made and what differs; `changes` let a reason be followed to its first cause."""
+    yield from _reason_rows(change, changes)
+    yield from _way_out_rows(change)
+    if change.action is not Action.BLOCKED:
+        yield from _field_rows(change)
 
 
 def _reason_rows(change: Change, changes: Mapping[str, Change]) -> Iterator[Row]:
@@ -235,16 +234,19 @@ def _unmanaged(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
 
 
 def _blast_radius(plan: Plan, paint: Paint) -> Iterator[str]:
-    """Tell for each authority that changes how many certificates beneath it follow; the gravest last."""
+    """Tell for each authority that changes how many beneath it follow; the gravest last."""
     changed = [change for change in plan.changes if change.is_pending and change.beneath]
     changed.sort(key=lambda change: GRAVITY.index(change.action))
     if changed:
         yield "\n".join(
-            f"{symbol(change.action, paint)} {printable(change.address)} {announced(change)}: "
-            f"{change.reissued_beneath:,} of {counted(change.beneath, 'certificate')} beneath it "
-            f"{'is' if change.reissued_beneath == 1 else 'are'} issued with it"
+            f"{symbol(change.action, paint)} {printable(change.address)} {announced(change)}: {_reach(change)}"
             for change in changed
         )
+
+
+def _reach(change: Change) -> str:
+    verb = "is" if change.reissued_beneath == 1 else "are"
+    return f"{change.reissued_beneath:,} of {change.beneath:,} beneath it {verb} issued too"
 
 
 def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -259,3 +261,23 @@ def _refusals(plan: Plan, paint: Paint) -> Iterator[str]:
 
 def _hint(hint: str) -> str:
     return f" ({printable(hint)})" if hint else ""
+
+
+def cnf_diff_text(diff: str, *, colour: bool = False) -> str:
+    """Write a unified diff of openssl.cnf files."""
+    paint = Paint(colour)
+    return "\n" + "".join(f"{_diff_line(printable(line), paint)}\n" for line in diff.splitlines())
+
+
+def _diff_line(line: str, paint: Paint) -> str:
+    if line.startswith(("---", "+++")):
+        return paint.strong(line)
+    match line[:1]:
+        case "+":
+            return paint.good(line)
+        case "-":
+            return paint.bad(line)
+        case "@":
+            return paint.place(line)
+        case _:
+            return line

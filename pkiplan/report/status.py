@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pkiplan.plan.descriptions import day, moment
 from pkiplan.plan.inventory import Inventory, InventoryEntry, Standing
 from pkiplan.report.colour import Paint
 from pkiplan.report.diagnostics import FORMAT_VERSION, diagnostic_json
-from pkiplan.report.moments import day, distance, moment_json, moment_text
+from pkiplan.report.moments import distance, moment_text
 from pkiplan.report.text import cells, counted, padded, printable
 
 _BAR = 10
@@ -49,7 +50,7 @@ def status_json(inventory: Inventory) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "command": "status",
-        "timestamp": moment_json(inventory.made_at),
+        "timestamp": moment(inventory.made_at),
         "site": inventory.site,
         "resources": [_entry_json(entry) for entry in inventory.entries],
         "unmanaged": [
@@ -126,8 +127,8 @@ def _entry_json(entry: InventoryEntry) -> dict[str, Any]:
         "key": entry.key or None,
         "serial": f"{entry.serial:x}" if entry.serial is not None else None,
         "fingerprint_sha256": entry.fingerprint_sha256,
-        "not_before": moment_json(entry.not_before),
-        "not_after": moment_json(entry.not_after),
-        "renews_at": moment_json(entry.renews_at),
+        "not_before": moment(entry.not_before) if entry.not_before else None,
+        "not_after": moment(entry.not_after) if entry.not_after else None,
+        "renews_at": moment(entry.renews_at) if entry.renews_at else None,
         "life_left": round(entry.life_left, 4) if entry.life_left is not None else None,
     }

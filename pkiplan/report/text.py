@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import TypeAlias
+
+from pkiplan.report.colour import Paint
+
+# A label and its text; a continuation has no label.
+Row: TypeAlias = tuple[str, str]
 
 # Cc holds the escape sequences that move a cursor or retitle a window, Cf the bidirectional overrides that
 # make one text look like another (CVE-2021-42574), Zl and Zp break a line where none was meant.
@@ -55,8 +61,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def listed(words: Sequence[str], *, at_most: int) -> str:
-    """Join words with commas, and count those beyond `at_most`."""
-    shown = ", ".join(words[:at_most])
-    rest = len(words) - at_most
-    return f"{shown} and {rest:,} more" if rest > 0 else shown
+def rows_text(rows: Sequence[Row], paint: Paint) -> str:
+    """Write labelled lines, indented, the texts one beneath the other."""
+    width = max((cells(label) for label, _ in rows), default=0)
+    return "\n".join(f"    {paint.aside(padded(label, width))}  {text}" for label, text in rows)

@@ -1,0 +1,23 @@
+"""The way in: `pkiplan` and `python -m pkiplan`."""
+
+from __future__ import annotations
+
+import sys
+
+from pkiplan import __version__
+
+
+def main() -> None:
+    """Run the command line, and exit with its status."""
+    arguments = sys.argv[1:]
+    # Answered before typer is imported: it is what scripts ask first and most often.
+    if arguments in (["--version"], ["-V"]):
+        sys.stdout.write(f"pkiplan {__version__}\n")
+        return
+    from pkiplan.cli.boundary import run
+
+    sys.exit(run(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""`pkiplan apply`."""
+
+from __future__ import annotations
+
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pkiplan.cli import consent, options, statuses
+from pkiplan.cli.interrupts import stop_when_asked
+from pkiplan.cli.progress import apply_progress, verify_progress
+from pkiplan.cli.session import Session, session_of
+from pkiplan.errors import PkiplanError
+from pkiplan.plan.changes import Plan, PlanOptions
+from pkiplan.report.actions import announced
+
+if TYPE_CHECKING:
+    from pkiplan.apply.results import ApplyReport
+    from pkiplan.verify.results import VerifyReport
+    from pkiplan.workflow import ApplyInput, PlannedSite, PlanRequest
+
+# The guard's own name for its refusal: pkiplan/plan/guards.py.
+TOO_MANY = "too-many"
+
+EPILOG = """\
+\b
+Examples:
+  pkiplan apply                     carry out the last plan, after asking
+  pkiplan apply --yes               the same without asking, for scheduled runs
+  pkiplan apply plan.json           carry out a saved plan; naming it is the consent
+  pkiplan apply site.yaml --yes --allow authority.root
+
+\b
+Exit status: 0 done or nothing to do, 1 error, a change that failed, or a key that is
+unreadable or damaged, 3 applied but verification found something unexpected,
+130 interrupted.
+"""
+
+
+def apply(
+    ctx: typer.Context,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SITE|PLANFILE]",
+            help="A manifest, or a saved plan; without it the last plan made here, else site.yaml.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "--auto-approve", help="Do not ask.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", metavar="N", min=1, help="So many changes at once; without it one a core.")
+    ] = None,
+    lock_timeout: Annotated[
+        str, typer.Option("--lock-timeout", metavar="TIME", help="Wait so long for another apply: 30s, 5m.")
+    ] = "0s",
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not verify afterwards.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a stream of JSON, one object a line, the first with a format_version.")
+    ] = False,
+    target: options.Targets = None,
+    replace: options.Replace = None,
+    rekey: options.Rekey = False,
+    prune: options.Prune = False,
+    allow: options.Allow = None,
+    allow_many: options.AllowMany = False,
+    extra_vars: options.Variables = None,
+    allow_outside: options.AllowOutside = False,
+) -> int:
+    """Make the disk as the manifest declares it.
+
+    Plans anew, shows the plan and asks; only `yes` is accepted. A saved plan is carried out exactly or, when
+    manifests, variables, files or the decision have changed since, refused. Existing private keys are never
+    overwritten. Afterwards everything that changed is verified with real handshakes.
+    """
+    session = session_of(ctx, is_json=json)
+    session.is_stream = json
+    seconds = options.duration("--lock-timeout", lock_timeout).total_seconds()
+    from pkiplan import workflow
+
+    found = workflow.resolve_apply_input(source)
+    if not (yes or found.is_named):
+        consent.demand_answerable(session)
+    asked = options.plan_options(
+        targets=target, replace=replace, rekey=rekey, prune=prune, allow=allow, allow_many=allow_many
+    )
+    _refuse_options_of_plan(found, asked, extra_vars)
+    request = options.request(session, found.site, variables=extra_vars, allow_outside=allow_outside, options=asked)
+    planned = _permitted(session, found, request, is_asked=not (yes or found.is_named))
+    if not planned.plan.pending:
+        return _status_of_plan(planned.plan)
+    if not (yes or found.is_named):
+        consent.ask("Apply this plan?", wanted="yes")
+    with stop_when_asked(session) as stop, apply_progress(session) as progress:
+        report = workflow.apply(
+            planned,
+            found,
+            jobs=jobs,
+            lock_timeout=seconds,
+            progress=progress,
+            stop=stop,
+        )
+    _show_report(session, report)
+    if report.is_interrupted:
+        return statuses.INTERRUPTED
+    verification = None if no_verify or not report.done else _verified(session, planned, report)
+    if not report.is_complete:
+        return statuses.FAILED
+    if verification is not None and not verification.is_as_expected:
+        return statuses.UNEXPECTED
+    return _status_of_plan(planned.plan)
+
+
+def _refuse_options_of_plan(found: ApplyInput, asked: PlanOptions, variables: list[str] | None) -> None:
+    """Refuse what a saved plan already decided; permissions may still be given."""
+    decided = replaced(asked, allow=(), allow_many=False)
+    if found.plan_file is not None and (decided != PlanOptions() or variables):
+        raise PkiplanError.of(
+            f"the plan {found.plan_file} is carried out as it was saved",
+            hint="give --target, --replace, --rekey, --prune and -e to `plan`, or name the SITE here",
+            code="usage",
+        )
+
+
+def _permitted(session: Session, found: ApplyInput, request: PlanRequest, *, is_asked: bool) -> PlannedSite:
+    """Make and show the plan; where a person can be asked, ask for the permissions that it lacks."""
+    from pkiplan import workflow
+
+    prompt = consent.passphrase_prompt(session)
+    planned = workflow.plan_to_apply(found, request, prompt=prompt)
+    _show_plan(session, planned)
+    if not planned.plan.pending:
+        return planned
+    if planned.plan.refusals and is_asked:
+        granted = _granted(planned.plan)
+        request = replaced(request, options=granted)
+        planned = workflow.plan_to_apply(found, request, prompt=prompt)
+    if planned.plan.refusals:
+        raise PkiplanError(*planned.plan.refusals)
+    return planned
+
+
+def _granted(plan: Plan) -> PlanOptions:
+    """Ask for each permission by name; whoever types it has read it."""
+    granted = set(plan.options.allow)
+    for change in plan.pending:
+        if change.permission is not None and change.address not in granted:
+            consent.ask(
+                f"{change.address} {announced(change)}; {change.reissued_beneath:,} of {change.beneath:,} beneath it "
+                "are issued anew. Type its address to allow that.",
+                wanted=change.address,
+            )
+            granted.add(change.address)
+    allow_many = plan.options.allow_many
+    for refusal in plan.refusals:
+        if refusal.code == TOO_MANY:
+            consent.ask(f"{refusal.summary}.", wanted="many")
+            allow_many = True
+    return replaced(plan.options, allow=tuple(sorted(granted)), allow_many=allow_many)
+
+
+def _show_plan(session: Session, planned: PlannedSite) -> None:
+    session.diagnose((*planned.warnings, *planned.plan.warnings))
+    if session.is_json:
+        from pkiplan.report.apply import stream_head
+
+        for document in stream_head(planned.plan):
+            session.line(document)
+    elif not session.is_quiet:
+        from pkiplan.report.plan import plan_text
+
+        session.result(plan_text(planned.plan, colour=session.paints_result, verbose=session.is_verbose))
+        session.result("\n" if planned.plan.pending else "")
+        session.flush()
+
+
+def _show_report(session: Session, report: ApplyReport) -> None:
+    from pkiplan.report.apply import apply_text, stream_tail
+
+    if session.is_json:
+        session.line(stream_tail(report))
+    else:
+        session.result(apply_text(report, colour=session.paints_result, verbose=session.is_verbose))
+        session.flush()
+
+
+def _verified(session: Session, planned: PlannedSite, report: ApplyReport) -> VerifyReport:
+    from pkiplan import workflow
+    from pkiplan.report.verify import verify_json, verify_text
+
+    with verify_progress(session) as progress:
+        verification = workflow.verify_applied(planned, report, progress=progress)
+    if session.is_json:
+        session.line({"type": "verification"} | verify_json(verification))
+    else:
+        session.result("\n" + verify_text(verification, colour=session.paints_result, verbose=session.is_verbose))
+    return verification
+
+
+def _status_of_plan(plan: Plan) -> int:
+    return statuses.FAILED if any(change.is_fault for change in plan.blocked) else statuses.DONE

@@ -1,0 +1,125 @@
+"""Run a command line; the only place that decides how an error looks and with which status pkiplan exits."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from pkiplan.cli import statuses
+from pkiplan.cli.commands import PROGRAM, application
+from pkiplan.cli.global_options import first
+from pkiplan.cli.session import Session
+from pkiplan.cli.usage import usage_error
+from pkiplan.diagnostics import in_order
+from pkiplan.errors import InterruptedByUserError, ManifestError, PkiplanError
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status."""
+    _write_what_the_encoding_lacks_as_escapes()
+    session = Session()
+    status = _run(session, first(arguments) or ["--help"])
+    # Without a command the help is the answer, and still the call was wrong.
+    return _flushed(session, status if arguments else statuses.FAILED)
+
+
+def _run(session: Session, arguments: Sequence[str]) -> int:
+    from typer import TyperException
+
+    try:
+        status = application().main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=session)
+    except TyperException as error:
+        return _failed(session, usage_error(error, arguments))
+    except InterruptedByUserError as error:
+        session.diagnose(error.diagnostics)
+        return statuses.INTERRUPTED
+    except PkiplanError as error:
+        return _failed(session, error)
+    except KeyboardInterrupt:
+        return _interrupted(session)
+    except BrokenPipeError:
+        return _pipe_closed()
+    except SystemExit as error:
+        # typer answers a closed pipe so
+        return error.code if isinstance(error.code, int) else statuses.DONE
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever happens is told in one line
+        return _crashed(session, error)
+    if status == statuses.INTERRUPTED:
+        return _interrupted(session)
+    return status if isinstance(status, int) else statuses.DONE
+
+
+def _failed(session: Session, error: PkiplanError) -> int:
+    diagnostics = in_order(error.diagnostics) if isinstance(error, ManifestError) else error.diagnostics
+    if session.is_stream:
+        from pkiplan.report.diagnostics import diagnostic_json
+
+        for diagnostic in diagnostics:
+            session.line({"type": "diagnostic", "diagnostic": diagnostic_json(diagnostic)})
+    elif session.is_json:
+        from pkiplan.report.diagnostics import diagnostics_json
+
+        session.document(diagnostics_json(diagnostics))
+    else:
+        session.diagnose(diagnostics)
+    return statuses.FAILED
+
+
+def _interrupted(session: Session) -> int:
+    session.tell("\ninterrupted\n")
+    return statuses.INTERRUPTED
+
+
+def _crashed(session: Session, error: Exception) -> int:
+    """Tell a fault of pkiplan's own; a traceback only on request, and never local variables."""
+    if session.is_debugging:
+        traceback.print_exception(error)
+    else:
+        told = f"pkiplan failed: {type(error).__name__} at {_where(error)}"
+        session.diagnose(PkiplanError.of(told, hint="run it again with `--debug` and report what it says").diagnostics)
+    return statuses.FAILED
+
+
+def _where(error: Exception) -> str:
+    """Name the innermost line of pkiplan's; the error's own text could hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if f"{os.sep}pkiplan{os.sep}" in frame.filename] or list(frames)
+    if not own:
+        return "an unknown place"
+    package = own[-1].filename.rpartition(f"{os.sep}pkiplan{os.sep}")[2]
+    return f"{package}:{own[-1].lineno}"
+
+
+def _flushed(session: Session, status: int) -> int:
+    """Write out what is left; a result that could not be written is a failure."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _pipe_closed()
+    except OSError as error:
+        _point_at_nothing(sys.stdout)
+        return _failed(session, PkiplanError.of(f"cannot write the result: {error.strerror}"))
+    return status
+
+
+def _pipe_closed() -> int:
+    """Say nothing to a reader that has gone (`pkiplan status | head`)."""
+    _point_at_nothing(sys.stdout)
+    return statuses.FAILED
+
+
+def _point_at_nothing(stream: object) -> None:
+    """Let the interpreter's own last flush succeed, whatever is still buffered."""
+    if isinstance(stream, io.TextIOWrapper):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+
+
+def _write_what_the_encoding_lacks_as_escapes() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

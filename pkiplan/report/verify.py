@@ -1,0 +1,179 @@
+"""What verification found: a table of server, client, stack and version, and whatever was not expected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pkiplan.report.colour import Paint
+from pkiplan.report.diagnostics import FORMAT_VERSION
+from pkiplan.report.text import cells, counted, padded, printable
+from pkiplan.verify.results import CheckResult, Outcome, VerifyReport, report_document
+
+# A table of more rows than this is no help; then the summary and what is unexpected are shown.
+_MOST_ROWS = 60
+_UNEXPECTED_LISTED = 50
+
+_ACCEPTED = "✓"
+_REFUSED = "✗"
+_UNEXPECTED = "!"
+_NOT_RUN = "·"
+_LEGEND = {
+    _ACCEPTED: "accepted",
+    _REFUSED: "refused, as it must be",
+    _UNEXPECTED: "unexpected",
+    _NOT_RUN: "not run",
+}
+
+
+class _Row(NamedTuple):
+    subject: str
+    check: str
+    server: str
+    client: str
+
+
+class _Column(NamedTuple):
+    stack: str
+    version: str
+
+
+def verify_text(report: VerifyReport, *, colour: bool = False, verbose: bool = False) -> str:
+    """Write a report; of many checks only the unexpected ones, unless `verbose`."""
+    paint = Paint(colour)
+    table = _table(report.results)
+    paragraphs: list[str] = []
+    if table and (verbose or len(table) <= _MOST_ROWS):
+        paragraphs.append(_table_text(table, paint))
+    paragraphs += _unexpected(report, paint, verbose=verbose)
+    paragraphs += _disagreements(report, paint)
+    paragraphs += _not_run(report, paint)
+    paragraphs.append(verify_summary(report, colour=colour))
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def verify_json(report: VerifyReport) -> dict[str, Any]:
+    """Give a report as data."""
+    return {"format_version": FORMAT_VERSION, "command": "verify"} | report_document(report)
+
+
+def verify_summary(report: VerifyReport, *, colour: bool = False) -> str:
+    """Write a report in one line."""
+    paint = Paint(colour)
+    unexpected = len(report.unexpected)
+    as_expected = [result for result in report.results if result.as_expected]
+    parts = [
+        f"{sum(result.outcome is Outcome.ACCEPTED for result in as_expected):,} accepted",
+        f"{sum(result.outcome is Outcome.REFUSED for result in as_expected):,} refused as they must be",
+    ]
+    if report.not_run:
+        parts.append(f"{len(report.not_run):,} not run")
+    if unexpected:
+        parts.append(paint.bad(f"{unexpected:,} unexpected"))
+    sampled = f" A sample: {report.sample.taken:,} of {report.sample.of:,} certificates." if report.sample else ""
+    verdict = paint.bad("Verify failed:") if unexpected else paint.strong("Verify:")
+    return f"{verdict} {counted(len(report.results), 'check')}: {', '.join(parts)}.{sampled}"
+
+
+def _table(results: Iterable[CheckResult]) -> Mapping[_Row, Mapping[_Column, str]]:
+    """Put results that differ only in mode into one cell; what is worst in it shows."""
+    gathered: dict[_Row, dict[_Column, list[CheckResult]]] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        row = _Row(
+            result.subject,
+            printable(f"{result.check} {result.target}".rstrip()),
+            printable(result.server or "none"),
+            printable(result.client or "none"),
+        )
+        gathered[row][_Column(result.stack, result.version or "")].append(result)
+    return {row: {column: _sign(found) for column, found in columns.items()} for row, columns in gathered.items()}
+
+
+def _sign(results: Sequence[CheckResult]) -> str:
+    if any(not result.as_expected for result in results):
+        return _UNEXPECTED
+    outcomes = {result.outcome for result in results}
+    if outcomes == {Outcome.NOT_RUN}:
+        return _NOT_RUN
+    return _ACCEPTED if Outcome.ACCEPTED in outcomes else _REFUSED
+
+
+def _table_text(table: Mapping[_Row, Mapping[_Column, str]], paint: Paint) -> str:
+    columns = sorted({column for signs in table.values() for column in signs})
+    heads = [f"{column.stack} {column.version}".rstrip() for column in columns]
+    titles = ("check", "server", "client")
+    widths = [max(cells(text) for text in (title, *texts)) for title, texts in _texts_by_column(titles, table)]
+    labels = [padded(title, width) for title, width in zip(titles, widths, strict=True)]
+    lines = [paint.aside("  ".join(["", *labels, *heads]).rstrip())]
+    subject = None
+    for row, signs in table.items():
+        if row.subject != subject:
+            subject = row.subject
+            lines.append(paint.strong(printable(subject)))
+        texts = [padded(text, width) for text, width in zip(row[1:], widths, strict=True)]
+        marks = [
+            _painted(padded(signs.get(column, ""), cells(head)), paint)
+            for column, head in zip(columns, heads, strict=True)
+        ]
+        lines.append("  ".join(["", *texts, *marks]).rstrip())
+    used = {sign for signs in table.values() for sign in signs.values()}
+    legend = "   ".join(f"{sign} {meaning}" for sign, meaning in _LEGEND.items() if sign in used)
+    return "\n".join([*lines, "", paint.aside(legend)])
+
+
+def _texts_by_column(titles: Sequence[str], table: Iterable[_Row]) -> Iterator[tuple[str, list[str]]]:
+    rows = list(table)
+    for index, title in enumerate(titles):
+        yield title, [row[index + 1] for row in rows]
+
+
+def _painted(mark: str, paint: Paint) -> str:
+    match mark.strip():
+        case "✓" | "✗":
+            return paint.good(mark)
+        case "!":
+            return paint.bad(mark)
+        case _:
+            return paint.aside(mark)
+
+
+def _unexpected(report: VerifyReport, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    if not report.unexpected:
+        return
+    shown = report.unexpected if verbose else report.unexpected[:_UNEXPECTED_LISTED]
+    lines = [f"{paint.bad(_UNEXPECTED)} {printable(str(result))}\n    {_wanted(result)}" for result in shown]
+    hidden = len(report.unexpected) - len(shown)
+    if hidden:
+        lines.append(f"{hidden:,} more are unexpected (--verbose lists them)")
+    yield "\n".join(lines)
+
+
+def _wanted(result: CheckResult) -> str:
+    why = f" for {result.expected_reason}" if result.expected_reason else ""
+    by = f" by the {result.expected_by}" if result.expected_by else ""
+    return printable(f"it had to be {result.expected.value}{why}{by}")
+
+
+def _disagreements(report: VerifyReport, paint: Paint) -> Iterator[str]:
+    lines = [
+        printable(
+            f"{found.subject}: {found.check} {found.target}".rstrip()
+            + f": {', '.join(f'{stack} says {outcome.value}' for stack, outcome in found.outcomes)}"
+        )
+        for found in report.disagreements
+    ]
+    if lines:
+        yield "\n".join([paint.changed("The stacks disagree:"), *(f"    {line}" for line in lines)])
+
+
+def _not_run(report: VerifyReport, paint: Paint) -> Iterator[str]:
+    """Say why checks were not run: once for each stack and reason, with a count."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for result in report.not_run:
+        counts[result.stack, result.reason.text] += 1
+    if counts:
+        yield "\n".join(
+            paint.aside(f"{_NOT_RUN} {counted(count, 'check')} not run over {printable(stack)}: {printable(why)}")
+            for (stack, why), count in sorted(counts.items())
+        )
