@@ -1,8 +1,8 @@
 """OpenSSL's generator syntax for ASN.1 values (ASN1_generate_nconf(3)) → DER.
 
-Of a cnf a value can refer to other sections (`SEQUENCE:section`); a manifest has none, so those are refused, but
-an empty `SEQUENCE:` and `SET:`, the wrappers and the tags work. `tests/manifest/test_asn1_generator.py` compares
-with what `openssl asn1parse -genstr` makes.
+Of a cnf a value can refer to other sections (`SEQUENCE:section`); a manifest has none, so those are refused.
+`tests/manifest/test_asn1_generator.py`
+compares with what `openssl asn1parse -genstr` makes.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ def _modifier(text: str) -> tuple[str, str, str, bool]:
     match = re.match(r"\s*([A-Za-z0-9]+)\s*(:|,|$)", text)
     if match is None:
         raise GeneratorError("expected `TYPE:value`")
-    # Modifiers and types are written in capitals, but UTF8String and the like in mixed case.
-    word = match[1] if match[1] in _TYPES else match[1].upper()
+    word = match[1].upper()  # OpenSSL 3 does not look at case
+    if word in ("SEQ", "SEQUENCE", "SET"):
+        raise GeneratorError("a sequence or set takes a section of a cnf; give the value as `der:`")
     if word in _TYPES:
         return word, text[match.end() :] if match[2] == ":" else "", "", match[2] == ":"
     value, _, rest = text[match.end() :].partition(",") if match[2] == ":" else ("", "", text[match.end() :])
@@ -142,20 +143,25 @@ def _null(text: str, _form: str) -> bytes:
 
 def _integer(number: int) -> Callable[[str, str], bytes]:
     def make(text: str, _form: str) -> bytes:
-        match = re.fullmatch(r"(-?)(?:0[xX]([0-9A-Fa-f]+)|([0-9]+))", text.strip())
+        match = re.fullmatch(r"(-?)(?:0[xX]([0-9A-Fa-f]+)|([0-9]+))", text)
         if match is None or len(text) > LARGEST_INTEGER_DIGITS:
             raise GeneratorError(f"`{text[:20]}` is no integer")
         value = int(match[2], 16) if match[2] else int(match[3])
         value = -value if match[1] else value
-        return _value(number, value.to_bytes((value.bit_length() if value >= 0 else (value + 1).bit_length()) // 8 + 1, "big", signed=True))
+        return _value(
+            number,
+            value.to_bytes(
+                (value.bit_length() if value >= 0 else (value + 1).bit_length()) // 8 + 1, "big", signed=True
+            ),
+        )
 
     return make
 
 
 def _object(text: str, _form: str) -> bytes:
-    if not re.fullmatch(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38}))+", text.strip()):
+    if not re.fullmatch(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38}))+", text):
         raise GeneratorError(f"`{text[:40]}` is no object identifier in dotted form")
-    first, second, *others = (int(arc) for arc in text.strip().split("."))
+    first, second, *others = (int(arc) for arc in text.split("."))
     if first < 2 and second > 39:
         raise GeneratorError(f"`{text[:40]}` is no object identifier")
     out = bytearray()
@@ -170,7 +176,9 @@ def _object(text: str, _form: str) -> bytes:
 def _time(number: int, pattern: str) -> Callable[[str, str], bytes]:
     def make(text: str, form: str) -> bytes:
         if form != "ASCII" or not re.fullmatch(pattern, text):
-            raise GeneratorError(f"`{text[:30]}` is no time such as `{'270131120000Z' if number == 23 else '20270131120000Z'}`")
+            raise GeneratorError(
+                f"`{text[:30]}` is no time such as `{'270131120000Z' if number == 23 else '20270131120000Z'}`"
+            )
         return _value(number, text.encode())
 
     return make
@@ -232,15 +240,6 @@ def _string(number: int, encoding: str, allowed: str | None = None) -> Callable[
     return make
 
 
-def _empty(number: int) -> Callable[[str, str], bytes]:
-    def make(text: str, _form: str) -> bytes:
-        if text:
-            raise GeneratorError("sections of a cnf cannot be referred to; give the value as `der:`")
-        return _value(number, b"", 0x20)
-
-    return make
-
-
 _TYPES: dict[str, Callable[[str, str], bytes]] = {
     **dict.fromkeys(("BOOL", "BOOLEAN"), _boolean),
     "NULL": _null,
@@ -251,7 +250,7 @@ _TYPES: dict[str, Callable[[str, str], bytes]] = {
     **dict.fromkeys(("GENTIME", "GENERALIZEDTIME"), _time(24, r"[0-9]{14}Z")),
     **dict.fromkeys(("OCT", "OCTETSTRING"), _octet_string),
     **dict.fromkeys(("BITSTR", "BITSTRING"), _bit_string),
-    **dict.fromkeys(("UTF8", "UTF8String"), _string(12, "utf-8")),
+    **dict.fromkeys(("UTF8", "UTF8STRING"), _string(12, "utf-8")),
     **dict.fromkeys(("UNIV", "UNIVERSALSTRING"), _string(28, "utf-32-be")),
     **dict.fromkeys(("IA5", "IA5STRING"), _string(22, "ascii")),
     **dict.fromkeys(("BMP", "BMPSTRING"), _string(30, "utf-16-be", "[\x00-\uffff]*")),
@@ -259,7 +258,5 @@ _TYPES: dict[str, Callable[[str, str], bytes]] = {
     **dict.fromkeys(("VISIBLE", "VISIBLESTRING"), _string(26, "ascii", "[ -~]*")),
     **dict.fromkeys(("T61", "T61STRING", "TELETEXSTRING"), _string(20, "latin-1")),
     **dict.fromkeys(("NUMERIC", "NUMERICSTRING"), _string(18, "ascii", "[0-9 ]*")),
-    **dict.fromkeys(("GeneralString", "GENSTR"), _string(27, "latin-1")),
-    **dict.fromkeys(("SEQ", "SEQUENCE"), _empty(16)),
-    "SET": _empty(17),
+    **dict.fromkeys(("GENERALSTRING", "GENSTR"), _string(27, "latin-1")),
 }
