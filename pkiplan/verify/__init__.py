@@ -1,4 +1,69 @@
 """Prove with real handshakes that what must be accepted is accepted, and what must be refused is refused.
 
-`run.verify_site` is the way in. `results` holds what comes out and imports no TLS library.
+What comes out (`results`) and what is asked for (`scope`) import no TLS library; `verify_site` does when called.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pkiplan.model.resource import Resource
+from pkiplan.model.site import Site
+from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason, VerifyReport
+from pkiplan.verify.scope import EVERYTHING, VerifyScope
+
+if TYPE_CHECKING:
+    from pkiplan.verify.credentials import Credential
+    from pkiplan.verify.stacks.base import TlsStack
+
+__all__ = [
+    "EVERYTHING",
+    "CheckResult",
+    "Expected",
+    "Outcome",
+    "Reason",
+    "VerifyEvent",
+    "VerifyReport",
+    "VerifyScope",
+    "credential_from_files",
+    "verify_site",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyEvent:
+    """One certificate or rule is done: so many of so many."""
+
+    address: str
+    done: int
+    of: int
+
+
+def verify_site(
+    site: Site,
+    *,
+    now: datetime,
+    scope: VerifyScope = EVERYTHING,
+    load: Callable[[Resource], Credential],
+    stacks: tuple[TlsStack, ...] | None = None,
+    jobs: int | None = None,
+    progress: Callable[[VerifyEvent], None] | None = None,
+) -> VerifyReport:
+    """Verify what the scope names, and report every check; never raises for what a certificate is like.
+
+    `load` gives the credential of a resource and raises PkiplanError when there is none; it is called in
+    several threads. `stacks` of None are all of them. `progress` is called in the caller's thread.
+    """
+    from pkiplan.verify.run import Run
+
+    return Run(site, now=now, scope=scope, load=load, stacks=stacks, jobs=jobs, progress=progress).report()
+
+
+def credential_from_files(site: Site, resource: Resource, open_key: Callable[[Resource], bytes]) -> Credential:
+    """Read what verification needs of a resource from where it lies; `open_key` gives its key as plain PEM."""
+    from pkiplan.verify.credentials import from_files
+
+    return from_files(site, resource, open_key)

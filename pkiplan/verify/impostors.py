@@ -6,12 +6,10 @@ is judged is the certificate's content.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from threading import Lock
-from typing import TypeVar, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
+from pkiplan.verify.made_once import MadeOnce
 from pkiplan.verify.stacks.base import Identity
 from pkiplan.verify.stacks.openssl_hooks import is_ip_address
 
@@ -32,8 +31,6 @@ STAND_IN_HOST = "stand-in.pkiplan.invalid"
 _OWN_EXTENSIONS = (ExtensionOID.SUBJECT_KEY_IDENTIFIER, ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
 # What a replica need not carry to be judged like its original, and may not parse again.
 _IRRELEVANT_EXTENSIONS = (ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS,)
-
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,12 +61,11 @@ class Impostors:
     """Makes throw-aways, each kind once."""
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, object] = {}
-        self._lock = Lock()
+        self._once = MadeOnce()
 
     def unrelated_root(self) -> ThrowAway:
         """Give an authority nobody in the site has heard of."""
-        return self._once("unrelated", lambda: _root(_name("Throw-away authority of pkiplan")))
+        return self._once.get("unrelated", lambda: _root(_name("Throw-away authority of pkiplan")))
 
     def stand_in_server(self) -> Identity:
         """Give a server for clients that have none in the site; its authority is the unrelated root."""
@@ -81,7 +77,7 @@ class Impostors:
             leaf = _issue(_name("Stand-in server of pkiplan"), root, [(names, False), (usage, False)])
             return leaf.identity("throw-away server")
 
-        return self._once("server", make)
+        return self._once.get("server", make)
 
     def mirrored_chain(self, authorities: tuple[x509.Certificate, ...]) -> tuple[ThrowAway, ...]:
         """Rebuild authorities, nearest first and root last, with the same names and extensions, and other keys."""
@@ -89,7 +85,7 @@ class Impostors:
             return ()
         original, *rest = authorities
         above = self.mirrored_chain(tuple(rest))
-        mirrored = self._once(("mirror", authorities), lambda: _replica(original, above or None, original.subject))
+        mirrored = self._once.get(("mirror", authorities), lambda: _replica(original, above or None, original.subject))
         return (mirrored, *above)
 
     def replica(
@@ -105,14 +101,6 @@ class Impostors:
     def issued_by_leaf(self, leaf: ThrowAway) -> ThrowAway:
         """Let a throw-away leaf issue a certificate of its own kind, as if it were an authority."""
         return _replica(leaf.certificate, (leaf, *leaf.above), _name("Issued by a leaf"))
-
-    def _once(self, key: Hashable, make: Callable[[], V]) -> V:
-        with self._lock:
-            if key in self._made:
-                return cast("V", self._made[key])
-        made = make()
-        with self._lock:
-            return cast("V", self._made.setdefault(key, made))
 
 
 def wildcard_instance(name: str) -> str:

@@ -1,113 +1,140 @@
-"""Verify a site: every certificate by every probe, every rule of the manifest, in a pool of threads."""
+"""One verification: every certificate by every probe, every rule of the manifest, in a pool of threads."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 
 from pkiplan.errors import PkiplanError
 from pkiplan.model.resource import Resource
-from pkiplan.model.site import Site
-from pkiplan.verify.credentials import Credential, NotRunError, Subject, UnusableError, first_line
-from pkiplan.verify.probes import PROBES
-from pkiplan.verify.probes.base import Probe
+from pkiplan.model.site import Site, VerifyRule
+from pkiplan.verify import VerifyEvent
+from pkiplan.verify.credentials import Credential, NotRunError, UnusableError, first_line
+from pkiplan.verify.probes import PROBES, RULE_PROBES
 from pkiplan.verify.reasons import UNUSABLE_CERTIFICATE
 from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason, VerifyReport, report_of
-from pkiplan.verify.scope import EVERYTHING, Depth, VerifyScope, select
+from pkiplan.verify.scope import Depth, Selection, VerifyScope, select
 from pkiplan.verify.session import HandshakeCheck, Session
 from pkiplan.verify.stacks import all_stacks
 from pkiplan.verify.stacks.base import TlsStack
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyEvent:
-    """One certificate or rule is done: so many of so many."""
-
-    address: str
-    done: int
-    of: int
+_OURS = "pkiplan"
 
 
-def verify_site(
-    site: Site,
-    *,
-    now: datetime,
-    scope: VerifyScope = EVERYTHING,
-    load: Callable[[Resource], Credential],
-    stacks: tuple[TlsStack, ...] | None = None,
-    jobs: int | None = None,
-    progress: Callable[[VerifyEvent], None] | None = None,
-) -> VerifyReport:
-    """Verify what the scope names, and report every check; never raises for what a certificate is like.
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    scope: VerifyScope
+    jobs: int
+    progress: Callable[[VerifyEvent], None] | None
 
-    `load` gives the credential of a resource and raises PkiplanError when there is none. `progress` is called
-    in the caller's thread.
-    """
-    started = time.perf_counter()
-    stacks = all_stacks() if stacks is None else stacks
-    session = Session(site, now=now, load=load, stacks=stacks)
-    selection = select(site, scope)
-    results: list[CheckResult] = []
-    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1, thread_name_prefix="verify") as pool:
-        work = {
-            pool.submit(_verify_resource, session, resource, depth): resource.address
-            for resource, depth in selection.depths
-        }
+
+class Run:
+    """A site, what to verify of it and with what; `report` does the work."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        now: datetime,
+        scope: VerifyScope,
+        load: Callable[[Resource], Credential],
+        stacks: tuple[TlsStack, ...] | None,
+        jobs: int | None,
+        progress: Callable[[VerifyEvent], None] | None,
+    ) -> None:
+        stacks = all_stacks() if stacks is None else stacks
+        self._session = Session(site, now=now, load=load, stacks=stacks)
+        self._options = _Options(scope=scope, jobs=jobs or os.cpu_count() or 1, progress=progress)
+
+    def report(self) -> VerifyReport:
+        """Verify everything selected and sort the results."""
+        started = time.perf_counter()
+        selection = select(self._session.site, self._options.scope)
+        rules = _rules(self._session.site, selection, self._options.scope)
+        with ThreadPoolExecutor(max_workers=self._options.jobs, thread_name_prefix="verify") as pool:
+            work: dict[Future[list[CheckResult]], str] = {}
+            for resource, depth in selection.depths:
+                work[pool.submit(_verify_resource, self._session, resource, depth)] = resource.address
+            for rule in rules:
+                work[pool.submit(_verify_rule, self._session, rule)] = rule.connect or rule.server or ""
+            results = self._gather(work)
+        return report_of(
+            results,
+            stacks=tuple((stack.name, stack.version) for stack in self._session.stacks),
+            sample=selection.sample,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _gather(self, work: dict[Future[list[CheckResult]], str]) -> list[CheckResult]:
+        results: list[CheckResult] = []
         for done, future in enumerate(as_completed(work), start=1):
             results.extend(future.result())
-            if progress is not None:
-                progress(VerifyEvent(address=work[future], done=done, of=len(work)))
-    return report_of(
-        results,
-        stacks=tuple((stack.name, stack.version) for stack in stacks),
-        sample=selection.sample,
-        seconds=time.perf_counter() - started,
+            if self._options.progress is not None:
+                self._options.progress(VerifyEvent(address=work[future], done=done, of=len(work)))
+        return results
+
+
+def _rules(site: Site, selection: Selection, scope: VerifyScope) -> tuple[VerifyRule, ...]:
+    """Choose the rules that speak of something selected."""
+    chosen = {resource.address for resource, _ in selection.depths}
+    everything = scope.addresses is None
+    return tuple(
+        rule
+        for rule in site.verify
+        if (everything or rule.server in chosen or rule.client in chosen) and (scope.live or rule.connect is None)
     )
 
 
 def _verify_resource(session: Session, resource: Resource, depth: Depth) -> list[CheckResult]:
-    try:
-        subject = session.subject(resource)
-    except PkiplanError as error:
-        return [_verdict("credential", resource, Outcome.REFUSED, Reason(UNUSABLE_CERTIFICATE, first_line(error)))]
-    except UnusableError as error:
-        return [_verdict("credential", resource, Outcome.REFUSED, error.reason)]
-    results: list[CheckResult] = []
-    for name, probe in PROBES.items():
-        results.extend(_run_probe(session, subject, depth, name, probe))
-    return results
-
-
-def _run_probe(session: Session, subject: Subject, depth: Depth, name: str, probe: Probe) -> Iterator[CheckResult]:
     # At a glance one stack is enough: which certificate it is makes no difference to the second opinion.
     stacks = session.stacks if depth is Depth.FULL else session.stacks[:1]
+
+    def everything() -> Iterator[CheckResult]:
+        subject = session.subject(resource)
+        for name, probe in PROBES.items():
+            yield from _guarded(name, resource.address, _carried_out(session, probe(session, subject, depth), stacks))
+
+    return list(_guarded("credential", resource.address, everything()))
+
+
+def _verify_rule(session: Session, rule: VerifyRule) -> list[CheckResult]:
+    name = "rule" if rule.connect is None else "connect"
+    checks = RULE_PROBES[name](session, rule)
+    about = rule.server or rule.client or rule.connect or ""
+    return list(_guarded(name, about, _carried_out(session, checks, session.stacks)))
+
+
+def _carried_out(
+    session: Session, checks: Iterable[HandshakeCheck | CheckResult], stacks: tuple[TlsStack, ...]
+) -> Iterator[CheckResult]:
+    for found in checks:
+        if isinstance(found, HandshakeCheck):
+            yield from session.run(found, stacks)
+        else:
+            yield found
+
+
+def _guarded(check: str, address: str, results: Iterator[CheckResult]) -> Iterator[CheckResult]:
+    """Turn what stops a probe into its last result."""
     try:
-        for found in probe(session, subject, depth):
-            if isinstance(found, HandshakeCheck):
-                yield from session.run(found, stacks)
-            else:
-                yield found
+        yield from results
     except NotRunError as error:
-        yield _verdict(name, subject.resource, Outcome.NOT_RUN, error.reason)
+        yield _verdict(check, address, Outcome.NOT_RUN, error.reason)
     except UnusableError as error:
-        yield _verdict(name, subject.resource, Outcome.REFUSED, error.reason)
+        yield _verdict(check, address, Outcome.REFUSED, error.reason)
+    except PkiplanError as error:
+        yield _verdict(check, address, Outcome.REFUSED, Reason(UNUSABLE_CERTIFICATE, first_line(error)))
     except ValueError as error:
         # cryptography says so of extensions that do not parse, and only once they are looked at.
-        yield _verdict(
-            name, subject.resource, Outcome.REFUSED, Reason(UNUSABLE_CERTIFICATE, f"cannot be parsed: {error}")
-        )
+        reason = Reason(UNUSABLE_CERTIFICATE, f"the certificate cannot be parsed: {error}")
+        yield _verdict(check, address, Outcome.REFUSED, reason)
 
 
-def _verdict(check: str, resource: Resource, outcome: Outcome, reason: Reason) -> CheckResult:
+def _verdict(check: str, address: str, outcome: Outcome, reason: Reason) -> CheckResult:
     return CheckResult(
-        check=check,
-        subject=resource.address,
-        stack="pkiplan",
-        expected=Expected.ACCEPTED,
-        outcome=outcome,
-        reason=reason,
+        check=check, subject=address, stack=_OURS, expected=Expected.ACCEPTED, outcome=outcome, reason=reason
     )

@@ -11,6 +11,7 @@ from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
 from pkiplan.verify.credentials import Credential, ParsedPem, Subject
 from pkiplan.verify.impostors import Impostors
+from pkiplan.verify.made_once import MadeOnce
 from pkiplan.verify.purposes import serves_tls
 from pkiplan.verify.reasons import NOT_SUPPORTED
 from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason
@@ -44,6 +45,7 @@ class Session:
         self.now = now
         self.stacks = stacks
         self.impostors = Impostors()
+        self.once = MadeOnce()
         self._load = load
         self._parsed: ParsedPem = {}
         self._subjects: BoundedCache[Subject] = BoundedCache(64)

@@ -166,7 +166,7 @@ class Toy:
         basic = x509.BasicConstraints(ca=is_authority, path_length=path_length if is_authority else None)
         extensions: list[tuple[x509.ExtensionType, bool]] = [
             (basic, constraints_critical),
-            (key_usage(is_authority=is_authority), True),
+            (key_usage(is_authority=is_authority, signs=bool(usages) or not is_authority), True),
             (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False),
         ]
@@ -208,9 +208,9 @@ def general_name(text: str) -> x509.GeneralName:
     return x509.IPAddress(ipaddress.ip_address(text)) if is_ip(text) else x509.DNSName(text)
 
 
-def key_usage(*, is_authority: bool) -> x509.KeyUsage:
+def key_usage(*, is_authority: bool, signs: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=not is_authority,
+        digital_signature=signs,
         content_commitment=False,
         key_encipherment=not is_authority,
         data_encipherment=False,

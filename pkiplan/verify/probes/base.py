@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from pkiplan.model.site import VerifyRule
 from pkiplan.verify.credentials import Subject
 from pkiplan.verify.results import CheckResult
 from pkiplan.verify.scope import Depth
@@ -20,3 +21,10 @@ class Probe(Protocol):
 
     def __call__(self, session: Session, subject: Subject, depth: Depth) -> Iterator[HandshakeCheck | CheckResult]:
         """Yield the checks of one certificate."""
+
+
+class RuleProbe(Protocol):
+    """Say what one rule of the manifest asks for; raises as a Probe does."""
+
+    def __call__(self, session: Session, rule: VerifyRule) -> Iterator[HandshakeCheck | CheckResult]:
+        """Yield the checks of one rule."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pkiplan.errors import PkiplanError
-from pkiplan.verify.credentials import NotRunError, Subject, UnusableError
+from pkiplan.verify.credentials import Subject
 from pkiplan.verify.impostors import STAND_IN_HOST
-from pkiplan.verify.purposes import host_names, is_tls_client, serves_tls
+from pkiplan.verify.probes.partner import sound_server
+from pkiplan.verify.purposes import host_names, is_tls_client
 from pkiplan.verify.scope import Depth
 from pkiplan.verify.session import HandshakeCheck, Session
 from pkiplan.verify.stacks.base import VERSIONS, HandshakeSetup
@@ -16,11 +16,12 @@ from pkiplan.verify.stacks.base import VERSIONS, HandshakeSetup
 def client(session: Session, subject: Subject, depth: Depth) -> Iterator[HandshakeCheck]:
     """Yield a mutual handshake for each protocol version, strict, and at full depth also lax.
 
-    The server is one of the site's under the same root, where there is one whose key is at hand; else a stand-in.
+    The server is one of the site's under the same root, where there is a sound one and its key is at hand; else a
+    stand-in.
     """
     if not is_tls_client(subject.resource):
         return
-    partner = _server_of_site(session, subject)
+    partner = sound_server(session, subject)
     for version in VERSIONS:
         for strict in (True, False) if depth is Depth.FULL else (True,):
             if partner is None:
@@ -62,24 +63,3 @@ def mutual_setup(
         is_clock_moved=session.is_clock_moved(session.now),
         allows_weak_keys=server.allows_weak_keys or client.allows_weak_keys,
     )
-
-
-def _server_of_site(session: Session, subject: Subject) -> Subject | None:
-    """Find a server under the same root that is not the client itself."""
-    root = session.root_address(subject.resource)
-    for resource in session.servers_by_root.get(root, ()):
-        if resource.address == subject.address:
-            continue
-        try:
-            found = session.subject(resource)
-            _ = found.identity
-        except (PkiplanError, UnusableError, NotRunError):
-            continue  # its own checks say so
-        if serves_tls(found.resource) and _is_valid(session, found):
-            return found
-    return None
-
-
-def _is_valid(session: Session, subject: Subject) -> bool:
-    certificate = subject.certificate
-    return certificate.not_valid_before_utc <= session.now <= certificate.not_valid_after_utc

@@ -1,0 +1,38 @@
+"""The path from any certificate to its root, authorities included, judged by OpenSSL strictly and laxly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from pkiplan.verify import reasons
+from pkiplan.verify.credentials import Subject
+from pkiplan.verify.path_check import path_refusal
+from pkiplan.verify.probes.findings import OPENSSL, must_be_refused, must_hold
+from pkiplan.verify.purposes import is_tls_client, serves_tls
+from pkiplan.verify.results import CheckResult
+from pkiplan.verify.scope import Depth
+from pkiplan.verify.session import Session
+
+_MOMENT = timedelta(seconds=1)
+
+
+def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResult]:
+    """Check the path of a certificate that no handshake judges, and that it is refused when it should be."""
+    if serves_tls(subject.resource) or is_tls_client(subject.resource):
+        return
+    certificate, above, anchor = subject.certificate, subject.served[1:], subject.anchor
+    for strict in (True, False) if depth is Depth.FULL else (True,):
+        refusal = path_refusal(certificate, above, anchor, time=session.now, strict=strict)
+        yield must_hold("path", subject, refusal, stack=OPENSSL, strict=strict)
+    if depth is not Depth.FULL:
+        return
+    late = path_refusal(certificate, above, anchor, time=certificate.not_valid_after_utc + _MOMENT, strict=False)
+    yield must_be_refused("control-path-expired", subject, late, reasons.EXPIRED, stack=OPENSSL)
+    early = path_refusal(certificate, above, anchor, time=certificate.not_valid_before_utc - _MOMENT, strict=False)
+    yield must_be_refused("control-path-not-yet-valid", subject, early, reasons.NOT_YET_VALID, stack=OPENSSL)
+    stranger = session.impostors.unrelated_root().certificate
+    unknown = path_refusal(certificate, above, stranger, time=session.now, strict=False)
+    yield must_be_refused(
+        "control-path-unrelated-authority", subject, unknown, reasons.UNKNOWN_AUTHORITY, stack=OPENSSL
+    )
