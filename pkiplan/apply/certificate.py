@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from cryptography.x509 import Certificate
@@ -53,8 +54,32 @@ def output_write(work: Work, resource: Resource, output: Output, certificate: Ce
         key=work.private_key(resource) if output_format.needs_key else None,
         name=resource.element or resource.id,
     )
-    content = output_format.encode(material, work.first_secret(output.passphrases), dict(output.options))
+    passphrase, options = work.first_secret(output.passphrases), dict(output.options)
+    content = output_format.encode(material, passphrase, options)
+    _read_back(work, resource, output, content, certificate, () if passphrase is None else (passphrase,))
     return FileWrite(name=output.path, content=content, attributes=output.attributes, place=output.place)
+
+
+def _read_back(
+    work: Work,
+    resource: Resource,
+    output: Output,
+    content: bytes,
+    certificate: Certificate,
+    passphrases: tuple[bytes, ...],
+) -> None:
+    """Make sure that an output holds this certificate and its key before anybody gets it, and remember that it does."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    from pkiplan.formats import FORMATS
+    from pkiplan.x509.keys import spki_sha256
+
+    contents = FORMATS[output.format].read(content, passphrases, dict(output.options))
+    own = certificate.fingerprint(SHA256()).hex()
+    holds_own = own in contents.certificates or not FORMATS[output.format].needs_key
+    if not holds_own or contents.key_spki_sha256 not in (None, spki_sha256(certificate.public_key())):
+        raise PkiplanError.of(f"{resource.address}: {output.path} does not hold what was put into it", code="read-back")
+    work.memory.remember_output(hashlib.sha256(content).hexdigest(), output.format, output.options, contents)
 
 
 def _served_chain(work: Work, resource: Resource) -> tuple[Certificate, ...]:

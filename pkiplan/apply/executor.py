@@ -33,6 +33,8 @@ from pkiplan.apply.results import (
 )
 from pkiplan.apply.tree import Tree, open_tree
 from pkiplan.apply.work import Work
+from pkiplan.cache import Cache
+from pkiplan.cache.memory import Memory
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import Found, ObservedState
 from pkiplan.model.resource import CERTIFICATE_FILE, Kind, Resource
@@ -40,6 +42,7 @@ from pkiplan.model.site import Site
 from pkiplan.model.tree import archive_path
 from pkiplan.plan.changes import Action, Change, KeyStep, Plan
 from pkiplan.secrets import SecretResolver
+from pkiplan.x509.keys import public_key_facts
 
 # How a change becomes files, by kind of resource.
 HANDLERS = {Kind.AUTHORITY: authority_files, Kind.CERTIFICATE: certificate_files}
@@ -61,6 +64,7 @@ def apply_plan(
     jobs: int = 1,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
+    cache: Cache | None = None,
 ) -> ApplyReport:
     """Carry out the pending changes of a plan that was made from this very state; the site's lock must be held.
 
@@ -75,7 +79,7 @@ def apply_plan(
     try:
         run = os.urandom(4).hex()
         changes = {change.address: change for change in plan.pending}
-        work = Work(site, observed, now, resolver, cnf_texts, tree, generation_of_run(now, run), changes)
+        work = Work(site, observed, now, resolver, cnf_texts, tree, generation_of_run(now, run), changes, Memory(cache))
         preflight.check(work)
         directories = {a: site.resources[a].directory for a in changes if a in site.resources}
         journal = new_journal(tree, run, now, directories)
@@ -200,6 +204,8 @@ class _Executor:
         if resource.is_authority:
             work.database_of(resource).prepare()
         certificate = issue(work, resource, change) if change.signs else _certificate_at_hand(work, resource, change)
+        if certificate is not None and change.key is KeyStep.GENERATE:
+            key_making.remember_key(work, resource, *public_key_facts(certificate.public_key()))
         if certificate is not None:
             for write in HANDLERS[resource.kind](work, resource, change, certificate):
                 stage.write(write, work.placement(write.attributes, resource))

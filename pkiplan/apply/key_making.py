@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from pkiplan.apply.file_writes import FileWrite
 from pkiplan.apply.work import Work, read_absolute
+from pkiplan.cache.memory import KeyFacts
 from pkiplan.errors import PkiplanError
 from pkiplan.key_backends.base import ExportsKey, KeyDestination
-from pkiplan.model.keys import KeyForm, ManagedKey
+from pkiplan.model.keys import KeyForm, ManagedKey, ObservedKeySpec
 from pkiplan.model.observed import Found, ObservedKey
 from pkiplan.model.resource import Resource
 from pkiplan.plan.changes import Change, KeyStep
@@ -29,6 +32,19 @@ def make_key(work: Work, resource: Resource, change: Change) -> None:
         _generate(work, resource, key)
     else:
         _reencode(work, resource, key)
+
+
+def remember_key(work: Work, resource: Resource, spec: ObservedKeySpec, spki_sha256: str) -> None:
+    """Remember what an encrypted key file holds, so that `plan` can check it without its passphrase."""
+    key = resource.key
+    if not isinstance(key, ManagedKey) or not key.passphrases:
+        return
+    content = work.stage_of(resource.address).read_new(key.path)
+    work.memory.remember_key(
+        hashlib.sha256(content).hexdigest(),
+        "key",
+        KeyFacts(form=KeyForm.PKCS8, encryption=key.encryption, spki_sha256=spki_sha256, spec=spec),
+    )
 
 
 def _generate(work: Work, resource: Resource, key: ManagedKey) -> None:
@@ -59,6 +75,8 @@ def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
     passphrase = work.first_secret(key.passphrases)
     with stage.new_file(key.path) as (parent, name):
         backend.reencode(path, passphrases, _destination(key, passphrase, parent, name))
+    if observed.value.spec is not None and observed.value.spki_sha256 is not None:
+        remember_key(work, resource, observed.value.spec, observed.value.spki_sha256)
 
 
 def _is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:

@@ -61,6 +61,15 @@ class Stage:
             digest = hashlib.sha256(filesystem.read_file(parent, staged, LARGEST_PEM)).hexdigest()
             self.plain[name] = StagedFile(directory, staged, last, digest)
 
+    def read_new(self, name: str) -> bytes:
+        """Read a file that waits."""
+        if name in self.plain:
+            file = self.plain[name]
+            with self._opened(file.directory) as parent:
+                return filesystem.read_file(parent, file.staged, LARGEST_PEM)
+        with self._generation_parent(name, make=False) as (parent, last):
+            return filesystem.read_file(parent, last, LARGEST_PEM)
+
     def path_of_new(self, name: str) -> str:
         """Return the absolute path of a new file while it waits."""
         if name in self.plain:

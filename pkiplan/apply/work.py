@@ -15,6 +15,7 @@ from pkiplan.apply.generations import Generation
 from pkiplan.apply.ownership import directory_placement, placement_of
 from pkiplan.apply.staging import Stage
 from pkiplan.apply.tree import Tree
+from pkiplan.cache.memory import Memory
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import FileAttributes, ManagedKey
 from pkiplan.model.observed import Found, ObservedState
@@ -42,6 +43,7 @@ class Work:
     tree: Tree
     generation: Generation
     changes: dict[str, Change]
+    memory: Memory
     _stages: dict[str, Stage] = field(default_factory=dict)
     _certificates: dict[str, Certificate] = field(default_factory=dict)
     _signing_keys: dict[str, PrivateKey] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pkiplan.cache.memory import KeyFacts, Memory
 from pkiplan.errors import PkiplanError, SecretError
 from pkiplan.model.keys import ExternalKey, ManagedKey
 from pkiplan.model.observed import (
@@ -19,7 +20,6 @@ from pkiplan.model.observed import (
 )
 from pkiplan.model.resource import Output
 from pkiplan.model.secret_references import SecretReference
-from pkiplan.state.memory import KeyFacts, Memory
 from pkiplan.state.read import FileBytes
 
 if TYPE_CHECKING:
@@ -129,13 +129,12 @@ def inspect_output(
         from pkiplan.formats import FORMATS
 
         passphrases = () if open_with is None else _passphrases(output.passphrases, open_with)
+        if len(passphrases) < len(output.passphrases):
+            passphrases = ()
         try:
             contents = FORMATS[output.format].read(file.content, passphrases, dict(output.options))
-        except SecretError as error:
-            told = ", ".join(str(reference) for reference in output.passphrases)
-            # An output can be written anew, unlike a key, so that no passphrase opens it means that it lags.
-            return Unreadable(f"{_words(error)}: {told}", is_damaged=True)
         except PkiplanError as error:
+            # An output can be written anew, unlike a key, so that no passphrase opens it means that it lags.
             return Unreadable(_words(error), is_damaged=True)
         if contents.not_checked is None:
             memory.remember_output(file.facts.sha256, output.format, output.options, contents)

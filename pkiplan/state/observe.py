@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pkiplan.cache import Cache
+from pkiplan.cache.memory import Memory
 from pkiplan.model.observed import (
     Found,
     Missing,
@@ -32,7 +33,6 @@ from pkiplan.state.inspect import (
     inspect_text,
 )
 from pkiplan.state.interrupted import read_journal
-from pkiplan.state.memory import Memory
 from pkiplan.state.read import FileBytes, Reader, ResourceDirectory
 from pkiplan.state.unmanaged import find_unmanaged
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pkiplan.cache import Cache
+from pkiplan.cache.store import Cache
+from pkiplan.cache.value_codec import NotOfThisShapeError, decode, encode
 from pkiplan.model.keys import KeyEncryption, KeyForm, ObservedKeySpec
 from pkiplan.model.observed import FileFacts, ObservedCertificate, OutputContents
-from pkiplan.state.value_codec import NotOfThisShapeError, decode, encode
 
 T = TypeVar("T")
 
