@@ -5,8 +5,8 @@ One line a certificate, six fields with a tab between:
     V⇥271231235959Z⇥⇥0A1B2C⇥unknown⇥/C=SE/O=Acme/CN=www.acme.example
 
 status (valid, revoked, expired), end, revocation (`time[,reason[,extra]]`), serial, file, subject. Lines are only ever
-added, so there is no writer of a whole index: what a person or another program wrote stays. The texts are for files whose bytes beyond ASCII, should there
-be any, were decoded with `surrogateescape`.
+added, so there is no writer of a whole index: what a person or another program wrote stays. The texts are for files
+whose bytes beyond ASCII, should there be any, were decoded with `surrogateescape`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from pkiplan.model.names import ATTRIBUTE_BY_OID, DistinguishedName
 
 FIELDS = 6
 VALID = "V"
-REVOKED = "R"
-EXPIRED = "E"
 # OpenSSL stores no path either.
 UNKNOWN_FILE = "unknown"
 

@@ -18,6 +18,9 @@ from pkiplan.render.view import view
 # OpenSSL reads a line in pieces of this many bytes, and up to 1.1.1 (LibreSSL still) takes a single backslash at the
 # end of a piece for the end of a line, so that it is lost: conf_def.c, CONFBUFSIZE.
 PIECE = 510
+# Characters with their backslashes, some hundred of them, so fewer bytes than a piece; the last is no backslash, since
+# after one a further backslash does not mean that the line goes on. Or many backslashes, which are safe together.
+_WRAPPED = re.compile(r"(?:\\.|[^\\]){0,99}(?:\\[^\\]|[^\\])|(?:\\\\)+(?:\\?[^\\])?")
 
 _SECTION = re.compile(r"\s*\[\s*([^\]]*?)\s*\]")
 _SETTING = re.compile(r"\s*([^=#]*?)\s*=")
@@ -57,22 +60,15 @@ def _diagnostic(resource: Resource, problem: str) -> Diagnostic:
 
 
 def _kept_whole(line: str) -> str:
-    """Move a value along its line until no piece of the line ends in a single backslash."""
-    if len(line) * 4 < PIECE or len(line.encode()) < PIECE or _is_kept_whole(line):
+    """Break a line that OpenSSL would read wrongly into several that it reads as one."""
+    if len(line) * 4 < PIECE or not _loses_backslash(line.encode()):
         return line
-    key, equals, value = line.partition(" = ")
-    for blanks in range(1, PIECE):
-        moved = f"{key}{equals}{' ' * blanks}{value}"
-        if _is_kept_whole(moved):
-            return moved
-    return line
+    return "\\\n".join(_WRAPPED.findall(line))
 
 
-def _is_kept_whole(line: str) -> bool:
-    encoded = line.encode()
-    return not any(
-        encoded[end - 1 : end] == b"\\" and encoded[end - 2 : end - 1] != b"\\"
-        for end in range(PIECE, len(encoded), PIECE)
+def _loses_backslash(line: bytes) -> bool:
+    return any(
+        line[end - 1 : end] == b"\\" and line[end - 2 : end - 1] != b"\\" for end in range(PIECE, len(line), PIECE)
     )
 
 

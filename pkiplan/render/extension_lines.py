@@ -7,9 +7,10 @@ gives the DER that pkiplan signs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from itertools import chain
 from typing import NamedTuple
 
 from pkiplan.model.extensions import (
@@ -147,8 +148,10 @@ class ExtensionWriter:
         return tuple(line for _, line in sorted(placed, key=lambda pair: pair[0]))
 
     def section(self, name: str, lines: Iterable[Line]) -> CnfText:
-        """Add a section and return the words that refer to it."""
-        self.sections.append(Section(CnfText(name), tuple(lines)))
+        """Add a section, before those that its lines add, and return the words that refer to it."""
+        position = len(self.sections)
+        made = Section(CnfText(name), tuple(lines))
+        self.sections.insert(position, made)
         return CnfText(f"@{name}")
 
     def _line(self, extension: Extension) -> Line:
@@ -182,9 +185,9 @@ class ExtensionWriter:
             case SubjectAltName(names):
                 return _pair("subjectAltName", self.section("subject_alt_name", self._alternative_names(names)))
             case NameConstraints(permitted, excluded):
-                lines = (*self._names(permitted, "permitted;"), *self._names(excluded, "excluded;"))
-                if not lines:
+                if not permitted and not excluded:
                     raise _NoWordsError
+                lines = chain(self._names(permitted, "permitted;"), self._names(excluded, "excluded;"))
                 return _pair("nameConstraints", self.section("name_constraints", lines))
             case CertificatePolicies(policies):
                 return _pair("certificatePolicies", _listed(map(self._policy, range(1, len(policies) + 1), policies)))
@@ -208,23 +211,20 @@ class ExtensionWriter:
             case OtherExtension(oid, _, asn1):
                 return CnfText(oid), _generated(asn1)
 
-    def _alternative_names(self, names: Iterable[GeneralName]) -> tuple[Line, ...]:
-        names = tuple(names)
+    def _alternative_names(self, names: tuple[GeneralName, ...]) -> Iterator[Line]:
         if not names:
             raise _NoWordsError
         for name in names:
             if name.kind is GeneralNameKind.EMAIL and name.value in _EMAIL_MACROS:
                 raise CnfValueError(f"the address `{name.value}` is a word of OpenSSL's with a meaning of its own")
-        return self._names(names, "")
+        yield from self._names(names, "")
 
-    def _names(self, names: Iterable[GeneralName], prefix: str) -> tuple[Line, ...]:
+    def _names(self, names: Iterable[GeneralName], prefix: str) -> Iterator[Line]:
         counts: dict[str, int] = {}
-        lines = []
         for name in names:
             word = _NAME_WORDS[name.kind]
             counts[word] = counts.get(word, 0) + 1
-            lines.append(Line(CnfText(f"{prefix}{word}.{counts[word]}"), self._general_name(name)))
-        return tuple(lines)
+            yield Line(CnfText(f"{prefix}{word}.{counts[word]}"), self._general_name(name))
 
     def _general_name(self, name: GeneralName) -> str:
         match name.kind, name.value:
@@ -248,15 +248,18 @@ class ExtensionWriter:
     def _policy(self, number: int, policy: Policy) -> str:
         if not policy.cps and not policy.notices:
             return policy.oid
-        lines = [Line(CnfText("policyIdentifier"), CnfText(policy.oid))]
-        lines += [Line(CnfText(f"CPS.{i}"), uri) for i, uri in enumerate(policy.cps, 1)]
+        return self.section(f"policy_{number}", self._policy_lines(number, policy))
+
+    def _policy_lines(self, number: int, policy: Policy) -> Iterator[Line]:
+        yield Line(CnfText("policyIdentifier"), CnfText(policy.oid))
+        for i, uri in enumerate(policy.cps, 1):
+            yield Line(CnfText(f"CPS.{i}"), uri)
         for i, notice in enumerate(policy.notices, 1):
             # OpenSSL writes the organization of a notice as VisibleString, pkiplan as UTF8String (RFC 5280, 4.2.1.4).
             if notice.text is None or notice.organization is not None or notice.numbers:
                 raise _NoWordsError
             text = Line(CnfText("explicitText"), CnfText(f"UTF8:{quote(notice.text)}"))
-            lines.append(Line(CnfText(f"userNotice.{i}"), self.section(f"notice_{number}_{i}", [text])))
-        return self.section(f"policy_{number}", lines)
+            yield Line(CnfText(f"userNotice.{i}"), self.section(f"notice_{number}_{i}", [text]))
 
     def distribution_points(self, section: str, uris: Iterable[str]) -> CnfText:
         """Write where CRLs lie, one distribution point a URI."""
