@@ -99,6 +99,11 @@ class Resource:
         return self.kind is Kind.AUTHORITY
 
     @property
+    def certificate_file(self) -> str:
+        """Return the certificate's file name, or the absolute path of an adopted one."""
+        return self.cert_path or CERTIFICATE_FILE
+
+    @property
     def is_self_issued(self) -> bool:
         """Tell whether the certificate is signed with its own key."""
         return self.issuer is None

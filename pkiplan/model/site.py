@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pkiplan.diagnostics import Place
-from pkiplan.model.resource import CERTIFICATE_FILE, CHAIN_FILE, CNF_FILE, FULLCHAIN_FILE, Resource
+from pkiplan.model.resource import CHAIN_FILE, CNF_FILE, FULLCHAIN_FILE, Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,4 +92,4 @@ class Site:
 
     def certificate_path(self, resource: Resource) -> str:
         """Return the absolute path of a resource's certificate."""
-        return self.path(resource, resource.cert_path or CERTIFICATE_FILE)
+        return self.path(resource, resource.certificate_file)

@@ -1,0 +1,119 @@
+"""From consent to files: what apply was asked for, whether it still holds, and carrying it out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pkiplan.errors import StalePlanError
+from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from pkiplan.apply.results import ApplyEvent, ApplyReport
+    from pkiplan.plan.saved_plan import SavedPlan
+
+Prompt = Callable[[str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyInput:
+    """What apply shall carry out: a site that is planned now, or a saved plan to compare with.
+
+    `is_named` tells that the plan file was named on the command line, which is consent by itself.
+    """
+
+    site: str | None
+    plan_file: str | None = None
+    is_named: bool = False
+    saved: SavedPlan | None = None
+
+
+def resolve_apply_input(argument: str | None) -> ApplyInput:
+    """Find out what `apply [SITE | PLANFILE]` means; a plan file is known by its content, not by its name."""
+    from pkiplan.state.saved_plans import is_plan_file, last_plan, read_plan_file
+
+    plan_file = last_plan() if argument is None else argument if is_plan_file(argument) else None
+    if plan_file is None:
+        return ApplyInput(site=argument)
+    from pkiplan.plan.saved_plan import parse_plan_document
+
+    saved = parse_plan_document(read_plan_file(plan_file))
+    return ApplyInput(site=saved.manifest, plan_file=plan_file, is_named=argument is not None, saved=saved)
+
+
+def plan_to_apply(found: ApplyInput, request: PlanRequest, *, prompt: Prompt | None) -> PlannedSite:
+    """Plan what apply will do; refuse when that is not exactly what the saved plan says."""
+    from pkiplan.secrets import SecretResolver
+
+    resolver = SecretResolver(os.environ, prompt)
+    if found.saved is None:
+        return make_plan(request, resolver=resolver)
+    planned = make_plan(_as_saved(request, found.saved), resolver=resolver)
+    _refuse_stale(found.saved, planned)
+    return planned
+
+
+def _as_saved(request: PlanRequest, saved: SavedPlan) -> PlanRequest:
+    """Ask for what the saved plan asked for; permissions may be added."""
+    options = replace(
+        saved.plan.options,
+        allow=tuple(sorted({*saved.plan.options.allow, *request.options.allow})),
+        allow_many=saved.plan.options.allow_many or request.options.allow_many,
+    )
+    return replace(request, site=saved.manifest, variables=saved.variables, options=options)
+
+
+def _refuse_stale(saved: SavedPlan, planned: PlannedSite) -> None:
+    from pkiplan.plan.saved_plan import parse_plan_document
+    from pkiplan.plan.staleness import differences
+
+    found = differences(saved, parse_plan_document(planned.document))
+    if found:
+        raise StalePlanError(*found)
+
+
+def apply(
+    planned: PlannedSite,
+    found: ApplyInput,
+    *,
+    jobs: int | None,
+    lock_timeout: float,
+    progress: Callable[[ApplyEvent], None],
+    stop: Event,
+) -> ApplyReport:
+    """Carry a plan out under the site's lock, after making sure that it still is the plan."""
+    from pkiplan.apply.executor import apply_plan
+    from pkiplan.apply.lock import site_lock
+    from pkiplan.plan.saved_plan import parse_plan_document
+    from pkiplan.render import render_cnf
+
+    assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
+    with site_lock(planned.site, timeout=lock_timeout):
+        current = make_plan(planned.request, resolver=planned.resolver)
+        _refuse_stale(parse_plan_document(planned.document), current)
+        report = apply_plan(
+            current.site,
+            current.plan,
+            current.observed.state,
+            now=current.request.now,
+            resolver=planned.resolver,
+            cnf_texts=partial(render_cnf, current.site),
+            jobs=jobs or os.cpu_count() or 1,
+            progress=progress,
+            stop=stop,
+        )
+    _forget_last_plan(found)
+    return report
+
+
+def _forget_last_plan(found: ApplyInput) -> None:
+    """Remove the last plan once it was carried out; a plan file that somebody named stays theirs."""
+    from pkiplan.state.saved_plans import last_plan, remove_plan_file
+
+    if found.plan_file is not None and found.plan_file == last_plan():
+        remove_plan_file(found.plan_file)

@@ -1,0 +1,223 @@
+"""Compare what is declared with what is there; save the answer, or draw up what exists."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pkiplan.diagnostics import Diagnostic, Severity
+from pkiplan.errors import PkiplanError, SecretError
+from pkiplan.model.keys import ManagedKey
+from pkiplan.plan.changes import Plan, PlanOptions
+from pkiplan.workflow.loading import load
+
+if TYPE_CHECKING:
+    from pkiplan.manifest import LoadedSite
+    from pkiplan.model.secret_references import SecretReference
+    from pkiplan.model.site import Site
+    from pkiplan.plan.inventory import Inventory
+    from pkiplan.secrets import SecretResolver
+    from pkiplan.state import Observed
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest:
+    """What is to be planned: the manifest as named (None: the default one), variables as given, options, the time."""
+
+    site: str | None
+    now: datetime
+    is_pretended: bool = False
+    variables: tuple[str, ...] = ()
+    options: PlanOptions = field(default_factory=PlanOptions)
+    allow_outside: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedSite:
+    """A plan with everything it was made from; `resolver` opens what is encrypted, for apply alone."""
+
+    request: PlanRequest
+    loaded: LoadedSite
+    site: Site
+    observed: Observed
+    plan: Plan
+    resolver: SecretResolver | None = None
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """List what the manifests gave cause to warn of."""
+        return self.loaded.diagnostics
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the plan in its JSON form."""
+        from pkiplan.plan.document import plan_document
+
+        return plan_document(
+            self.plan,
+            inputs=self.loaded.inputs,
+            variables=self.request.variables,
+            files=self.observed.digests,
+            manifest=self.request.site,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedAt:
+    """Where a plan was saved, or why it was not."""
+
+    path: str | None
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -> PlannedSite:
+    """Compare what the manifests declare with what is there; change nothing.
+
+    Without a `resolver` no secret is touched. With one, the encrypted files that the plan needs are looked into.
+    """
+    from pkiplan.cache import open_cache
+    from pkiplan.plan.planner import plan_site
+    from pkiplan.state import observe_site
+
+    loaded, site = load(request.site, variables=request.variables, allow_outside=request.allow_outside)
+    cache = open_cache()
+    decide = partial(
+        plan_site, site, now=request.now, options=request.options, cnf_digests=CnfDigests(site), lint=LintFindings(site)
+    )
+    observed = observe_site(site, cache=cache)
+    plan = decide(observed=observed.state)
+    if resolver is not None and plan.pending:
+        observed = observe_site(site, cache=cache, open_with=_opener(site, plan, resolver))
+        plan = decide(observed=observed.state)
+    if cache is not None:
+        cache.save()
+    return PlannedSite(request=request, loaded=loaded, site=site, observed=observed, plan=plan, resolver=resolver)
+
+
+class CnfDigests(Mapping[str, str]):
+    """The SHA-256 of each resource's `openssl.cnf` by address, rendered when it is asked for."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __getitem__(self, address: str) -> str:
+        from pkiplan.render import cnf_digest, render_cnf
+
+        return cnf_digest(render_cnf(self._site, self._site.resources[address]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._site.resources)
+
+    def __len__(self) -> int:
+        return len(self._site.resources)
+
+
+class LintFindings(Mapping[str, tuple[Diagnostic, ...]]):
+    """What the rules say of each declared resource by address, looked into when it is asked for."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __getitem__(self, address: str) -> tuple[Diagnostic, ...]:
+        from pkiplan.x509.lint import lint_resource
+
+        resource = self._site.resources[address]
+        return lint_resource(resource, self._site.chain_of(resource))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._site.resources)
+
+    def __len__(self) -> int:
+        return len(self._site.resources)
+
+
+def _opener(
+    site: Site, plan: Plan, resolver: SecretResolver
+) -> Callable[[Sequence[SecretReference]], tuple[bytes, ...]]:
+    """Open what the plan's changes need and nothing else: a renewal must not ask for an offline root's passphrase."""
+    needed = frozenset(_needed_secrets(site, plan))
+
+    def open_with(references: Sequence[SecretReference]) -> tuple[bytes, ...]:
+        secrets = []
+        for reference in references:
+            if reference in needed:
+                # What cannot be resolved is told by apply before its first write, for all references at once.
+                with contextlib.suppress(SecretError):
+                    secrets.append(resolver.resolve(reference, base=site.base))
+        return tuple(secrets)
+
+    return open_with
+
+
+def _needed_secrets(site: Site, plan: Plan) -> Iterator[SecretReference]:
+    for change in plan.pending:
+        resource = site.resources.get(change.address)
+        if resource is None:
+            continue
+        signer = site.issuer_of(resource) if change.signs else None
+        for holder in (resource, signer):
+            if holder is not None and isinstance(holder.key, ManagedKey):
+                yield from holder.key.passphrases
+        for output in resource.outputs:
+            yield from output.passphrases
+
+
+def save_plan(planned: PlannedSite, out: str | None) -> SavedAt:
+    """Save a plan in the file named, else as the working directory's last plan."""
+    from pkiplan.state.saved_plans import LAST_PLAN, write_plan_file
+
+    path = out or LAST_PLAN
+    try:
+        write_plan_file(path, planned.document)
+    except OSError as error:
+        why = f"{path}: {(error.strerror or str(error)).lower()}"
+        if out is not None:
+            raise PkiplanError.of(f"the plan was not saved: {why}", code="plan-not-saved") from None
+        warning = Diagnostic(
+            severity=Severity.WARNING,
+            code="plan-not-saved",
+            summary=f"the plan was not saved: {why}",
+            hint="`--out FILE` saves it where you can write",
+        )
+        return SavedAt(path=None, warnings=(warning,))
+    return SavedAt(path=path)
+
+
+def cnf_diff(planned: PlannedSite) -> str:
+    """Return what changes in the `openssl.cnf` files, as one unified diff."""
+    from difflib import unified_diff
+
+    from pkiplan.model.observed import Found
+    from pkiplan.model.resource import CNF_FILE
+    from pkiplan.render import render_cnf
+    from pkiplan.state.read import Reader
+
+    lines: list[str] = []
+    reader = Reader(planned.site, {})
+    for change in planned.plan.pending:
+        resource = planned.site.resources.get(change.address)
+        if resource is None or CNF_FILE not in change.files:
+            continue
+        with reader.resource(resource.directory) as directory:
+            found = directory.read(CNF_FILE)
+        before = found.value.content.decode("utf-8", "replace") if isinstance(found, Found) else ""
+        name = f"{resource.directory}/{CNF_FILE}"
+        lines += unified_diff(
+            before.splitlines(keepends=True),
+            render_cnf(planned.site, resource).splitlines(keepends=True),
+            fromfile=f"a/{name}" if before else "/dev/null",
+            tofile=f"b/{name}",
+        )
+    return "".join(lines)
+
+
+def status(request: PlanRequest) -> Inventory:
+    """Tell what exists, in order of urgency."""
+    from pkiplan.plan.inventory import take_inventory
+
+    planned = make_plan(request)
+    return take_inventory(planned.site, planned.observed.state, planned.plan, request.now)

@@ -1,0 +1,152 @@
+"""Shake hands with what a site declares, as it lies on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pkiplan.errors import PkiplanError
+from pkiplan.model.keys import ManagedKey
+from pkiplan.model.observed import Found, Missing
+from pkiplan.model.resource import FULLCHAIN_FILE, Resource
+from pkiplan.workflow.loading import load
+from pkiplan.workflow.planning import PlannedSite, PlanRequest
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pkiplan.apply.results import ApplyReport
+    from pkiplan.model.site import Site
+    from pkiplan.secrets import SecretResolver
+    from pkiplan.verify.credentials import Credential
+    from pkiplan.verify.results import VerifyReport
+    from pkiplan.verify import VerifyEvent
+    from pkiplan.verify.scope import VerifyScope
+    from pkiplan.verify.trace import Trace
+
+Prompt = Callable[[str], str]
+Progress = Callable[["VerifyEvent"], None]
+
+
+def verify(
+    request: PlanRequest, *, scope: VerifyScope, progress: Progress | None, prompt: Prompt | None
+) -> VerifyReport:
+    """Verify a site at the request's time; a passphrase that nobody gives makes a check *not run*."""
+    site, resolver = _opened(request, prompt)
+    return _verify(site, resolver, request.now, scope, progress)
+
+
+def verify_applied(planned: PlannedSite, report: ApplyReport, *, progress: Progress | None) -> VerifyReport:
+    """Verify what an apply changed and everything beneath it."""
+    from pkiplan.verify.scope import VerifyScope
+
+    assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
+    scope = VerifyScope(addresses=frozenset(result.address for result in report.done), live=False)
+    return _verify(planned.site, planned.resolver, planned.request.now, scope, progress)
+
+
+def _opened(request: PlanRequest, prompt: Prompt | None) -> tuple[Site, SecretResolver]:
+    from pkiplan.secrets import SecretResolver
+
+    _, site = load(request.site, variables=request.variables, allow_outside=request.allow_outside)
+    return site, SecretResolver(os.environ, prompt)
+
+
+def _verify(
+    site: Site, resolver: SecretResolver, now: datetime, scope: VerifyScope, progress: Progress | None
+) -> VerifyReport:
+    from pkiplan.verify import verify_site
+
+    return verify_site(site, now=now, scope=scope, load=CredentialLoader(site, resolver), progress=progress)
+
+
+class CredentialLoader:
+    """Loads a resource's certificate, chain and trust anchor from disk; its key only when it is asked for."""
+
+    def __init__(self, site: Site, resolver: SecretResolver) -> None:
+        from pkiplan.state.read import Reader
+
+        self._site = site
+        self._resolver = resolver
+        self._reader = Reader(site, {})
+        self._anchors: dict[str, bytes] = {}
+
+    def __call__(self, resource: Resource) -> Credential:
+        """Return the credential of a resource; raise `PkiplanError` when its files cannot be read."""
+        from pkiplan.verify.credentials import Credential
+
+        certificate = self._certificate(resource)
+        served = certificate if resource.is_authority else self._read(resource, FULLCHAIN_FILE)
+        return Credential(
+            resource=resource,
+            certificate_pem=certificate,
+            served_pem=served,
+            anchor_pem=self._anchor(resource, certificate),
+            load_key=lambda: self._key(resource),
+        )
+
+    def _anchor(self, resource: Resource, own: bytes) -> bytes:
+        chain = self._site.chain_of(resource)
+        if not chain:
+            return own
+        root = chain[-1]
+        if root.address not in self._anchors:
+            self._anchors[root.address] = self._certificate(root)
+        return self._anchors[root.address]
+
+    def _certificate(self, resource: Resource) -> bytes:
+        return self._read(resource, resource.certificate_file)
+
+    def _read(self, resource: Resource, name: str) -> bytes:
+        with self._reader.resource(resource.directory) as directory:
+            found = directory.read(name)
+        if isinstance(found, Found):
+            return found.value.content
+        why = "there is no such file" if isinstance(found, Missing) else found.why
+        raise PkiplanError.of(f"{self._site.path(resource, name)}: {why}", code="unreadable")
+
+    def _key(self, resource: Resource) -> bytes:
+        from pkiplan.key_backends import KEY_BACKENDS
+        from pkiplan.key_backends.base import ExportsKey
+
+        key = resource.key
+        if not isinstance(key, ManagedKey):
+            raise PkiplanError.of(f"only the public half of the key of {resource.address} is here", code="no-key")
+        backend = KEY_BACKENDS[key.backend]
+        if not isinstance(backend, ExportsKey):
+            raise PkiplanError.of(f"the key of {resource.address} cannot leave its backend", code="no-key")
+        passphrases = self._resolver.resolve_all(key.passphrases, base=self._site.base)
+        return backend.private_key_pem(self._site.path(resource, key.path), passphrases)
+
+
+def prove_cnf(request: PlanRequest, *, prompt: Prompt | None) -> VerifyReport:
+    """Prove that the real openssl makes the same certificates of each `openssl.cnf`."""
+    from pkiplan.render import render_cnf
+    from pkiplan.verify.cnf_proof import prove_site
+
+    site, resolver = _opened(request, prompt)
+    return prove_site(
+        site, load=CredentialLoader(site, resolver), cnf_texts=lambda resource: render_cnf(site, resource)
+    )
+
+
+def trace(request: PlanRequest, server: str, client: str | None, *, prompt: Prompt | None) -> Trace:
+    """Record one handshake of a server of the site, message by message."""
+    from pkiplan.plan.targets import Addresses
+    from pkiplan.verify.trace import trace_handshake
+
+    site, resolver = _opened(request, prompt)
+    addresses = Addresses(site.resources)
+
+    def find(option: str, pattern: str) -> Resource:
+        return site.resources[addresses.find(option, pattern, globs=False)[0]]
+
+    load_credential = CredentialLoader(site, resolver)
+    return trace_handshake(
+        site,
+        server=find("--trace", server),
+        client=None if client is None else find("--client", client),
+        now=request.now,
+        load=load_credential,
+    )
