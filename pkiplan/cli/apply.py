@@ -12,11 +12,10 @@ from pkiplan.cli.interrupts import stop_when_asked
 from pkiplan.cli.progress import apply_progress, verify_progress
 from pkiplan.cli.session import Session, session_of
 from pkiplan.errors import PkiplanError
-from pkiplan.plan.changes import Plan, PlanOptions
-from pkiplan.report.actions import announced
 
 if TYPE_CHECKING:
     from pkiplan.apply.results import ApplyReport
+    from pkiplan.plan.changes import Plan, PlanOptions
     from pkiplan.verify.results import VerifyReport
     from pkiplan.workflow import ApplyInput, PlannedSite, PlanRequest
 
@@ -115,6 +114,8 @@ def apply(
 
 def _refuse_options_of_plan(found: ApplyInput, asked: PlanOptions, variables: list[str] | None) -> None:
     """Refuse what a saved plan already decided; permissions may still be given."""
+    from pkiplan.plan.changes import PlanOptions
+
     decided = replaced(asked, allow=(), allow_many=False)
     if found.plan_file is not None and (decided != PlanOptions() or variables):
         raise PkiplanError.of(
@@ -144,6 +145,8 @@ def _permitted(session: Session, found: ApplyInput, request: PlanRequest, *, is_
 
 def _granted(plan: Plan) -> PlanOptions:
     """Ask for each permission by name; whoever types it has read it."""
+    from pkiplan.report.actions import announced
+
     granted = set(plan.options.allow)
     for change in plan.pending:
         if change.permission is not None and change.address not in granted:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 from pkiplan.cli import statuses
@@ -75,6 +74,8 @@ def _interrupted(session: Session) -> int:
 
 def _crashed(session: Session, error: Exception) -> int:
     """Tell a fault of pkiplan's own; a traceback only on request, and never local variables."""
+    import traceback
+
     if session.is_debugging:
         traceback.print_exception(error)
     else:
@@ -85,6 +86,8 @@ def _crashed(session: Session, error: Exception) -> int:
 
 def _where(error: Exception) -> str:
     """Name the innermost line of pkiplan's; the error's own text could hold a secret."""
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if f"{os.sep}pkiplan{os.sep}" in frame.filename] or list(frames)
     if not own:

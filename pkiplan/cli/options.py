@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pkiplan.errors import PkiplanError
-from pkiplan.plan.changes import PlanOptions
 
 if TYPE_CHECKING:
     from pkiplan.cli.session import Session
+    from pkiplan.plan.changes import PlanOptions
     from pkiplan.workflow import PlanRequest
 
 _SITE_HELP = "The manifest, a file or a directory; without it site.yaml, then site.yml."
@@ -68,6 +68,8 @@ def plan_options(
         raise PkiplanError.of(
             "`--rekey` needs `--replace`", hint="name what gets a new key: `--replace ADDRESS --rekey`", code="usage"
         )
+    from pkiplan.plan.changes import PlanOptions
+
     return PlanOptions(
         targets=_sorted(targets),
         replace=_sorted(replace),
@@ -88,6 +90,7 @@ def request(
     options: PlanOptions | None = None,
 ) -> PlanRequest:
     """Say which site is to be looked at, with which variables, and for which time."""
+    from pkiplan.plan.changes import PlanOptions
     from pkiplan.workflow import PlanRequest
 
     return PlanRequest(

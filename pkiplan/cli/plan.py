@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pkiplan.cli import options, statuses
 from pkiplan.cli.session import Session, session_of
-from pkiplan.plan.changes import Plan
+
+if TYPE_CHECKING:
+    from pkiplan.plan.changes import Plan
 
 EPILOG = """\
 \b

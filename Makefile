@@ -1,0 +1,71 @@
+# What each target does stands beside it; `make help` prints this list.
+# Needs git, make, python3 (3.11 or newer) and python3-venv; everything else is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What `make test` runs: `make test T=tests/plan`, `make test T="-k renew"`.
+T ?= tests
+# These parts decide what is signed, so nearly every branch of them is tested.
+DECIDING := pkiplan/model/*,pkiplan/plan/*,pkiplan/manifest/*,pkiplan/x509/*,pkiplan/render/*,pkiplan/report/*
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart dev test format lint coverage check golden clean
+
+help:        ## show this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+quickstart: $(VENV)/runtime  ## install into .venv, make a small PKI in build/quickstart, and show it
+	rm -rf build/quickstart
+	mkdir -p build
+	cp -R examples/quickstart build/quickstart
+	@echo; echo '$$ pkiplan plan'
+	@$(BIN)/pkiplan -C build/quickstart plan
+	@echo; echo '$$ pkiplan apply --yes'
+	@$(BIN)/pkiplan -C build/quickstart apply --yes
+	@echo; echo '$$ pkiplan status'
+	@$(BIN)/pkiplan -C build/quickstart status
+	@echo; echo 'Look around in build/quickstart, change its site.yaml, and run:'
+	@echo '  $(BIN)/pkiplan -C build/quickstart plan'
+
+dev: $(VENV)/dev  ## install pkiplan and its tools into .venv
+
+test: $(VENV)/dev  ## run the test suite; a part of it with T=path
+	$(BIN)/pytest -q -n auto $(T)
+
+format: $(VENV)/dev  ## format the code
+	$(BIN)/ruff check -q --fix pkiplan tests || true
+	$(BIN)/ruff format pkiplan tests
+
+lint: $(VENV)/dev  ## format, lint rules, types, import layers, spelling
+	$(BIN)/ruff format --check pkiplan tests
+	$(BIN)/ruff check pkiplan tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell pkiplan tests docs examples schemas *.md
+
+coverage: $(VENV)/dev  ## judge the coverage of the last test run that measured it
+	$(BIN)/coverage report --skip-covered --fail-under=95 --include='$(DECIDING)'
+
+check: lint  ## everything that CI checks
+	PYTEST_ADDOPTS='--cov --cov-report=' $(MAKE) test
+	$(MAKE) coverage
+
+golden: $(VENV)/dev  ## write the golden files anew; review the diff like code
+	PKIPLAN_WRITE_GOLDEN=1 $(BIN)/pytest -q -n auto $(T)
+
+clean:       ## remove .venv and everything built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+
+$(VENV)/python:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/runtime: $(VENV)/python pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/runtime
