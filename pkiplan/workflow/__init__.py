@@ -8,7 +8,7 @@ from __future__ import annotations
 from pkiplan.workflow.applying import ApplyInput, apply, plan_to_apply, resolve_apply_input
 from pkiplan.workflow.loading import Validation, find_manifest, init, load, schema, validate
 from pkiplan.workflow.planning import PlannedSite, PlanRequest, SavedAt, cnf_diff, make_plan, save_plan, status
-from pkiplan.workflow.showing import ShownPlan, show
+from pkiplan.workflow.showing import show
 from pkiplan.workflow.verifying import prove_cnf, trace, verify, verify_applied
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "PlanRequest",
     "PlannedSite",
     "SavedAt",
-    "ShownPlan",
     "Validation",
     "apply",
     "cnf_diff",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,9 +62,15 @@ class PlannedSite:
             self.plan,
             inputs=self.loaded.inputs,
             variables=self.request.variables,
-            files=self.observed.digests,
+            files=_from_here(self.observed.digests),
             manifest=self.request.site,
         )
+
+
+def _from_here(digests: Mapping[str, str]) -> dict[str, str]:
+    """Name files from the working directory, so that a plan holds in another checkout of the same site."""
+    here = os.getcwd().rstrip("/") + "/"
+    return {path.removeprefix(here): digest for path, digest in digests.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

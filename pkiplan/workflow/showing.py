@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pkiplan.diagnostics import Place
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import FileFacts, Found, ObservedCertificate
-from pkiplan.plan.shown import Origin as ShownOrigin
-from pkiplan.plan.shown import Shown, ShownCertificate
+from pkiplan.plan.shown import Shown, ShownCertificate, ShownPlan
 from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from pkiplan.model.resource import Resource
-    from pkiplan.plan.changes import Change, Plan
+    from pkiplan.plan.changes import Change
 
 LARGEST_FILE = 64 * 1024 * 1024
 NO_FILE_FACTS = FileFacts(sha256="", mode=0, uid=0, gid=0, owner="", group="")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShownPlan:
-    """A saved plan to look at: as a value, and as the JSON it was read from."""
-
-    plan: Plan
-    document: dict[str, Any]
 
 
 def show(request: PlanRequest, subject: str) -> Shown | ShownPlan:
@@ -101,7 +90,7 @@ def _resources(planned: PlannedSite, subject: str) -> Iterator[ShownCertificate]
             is_declared=True,
             place=resource.place,
             change=changes.get(address),
-            origins=tuple(_origin(*origin) for origin in planned.loaded.origins(address)),
+            origins=tuple(planned.loaded.origins(address)),
             pem=_pem_on_disk(planned, resource) if observed is not None else "",
         )
 
@@ -109,13 +98,6 @@ def _resources(planned: PlannedSite, subject: str) -> Iterator[ShownCertificate]
 def _observed(planned: PlannedSite, resource: Resource) -> ObservedCertificate | None:
     found = planned.observed.state.of(resource.address).certificate
     return found.value if isinstance(found, Found) else None
-
-
-def _origin(field: str, value: str, place: Place) -> ShownOrigin:
-    """Line 0 is no file: the value is pkiplan's own."""
-    if place.line == 0:
-        return ShownOrigin(field=field, value=value, place=None, source=place.file)
-    return ShownOrigin(field=field, value=value, place=place)
 
 
 def _pem(certificate: Certificate) -> str:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from pkiplan.apply.results import ApplyReport
     from pkiplan.model.site import Site
     from pkiplan.secrets import SecretResolver
+    from pkiplan.verify import VerifyEvent
     from pkiplan.verify.credentials import Credential
     from pkiplan.verify.results import VerifyReport
-    from pkiplan.verify import VerifyEvent
     from pkiplan.verify.scope import VerifyScope
     from pkiplan.verify.trace import Trace
 
@@ -30,11 +30,11 @@ Progress = Callable[["VerifyEvent"], None]
 
 
 def verify(
-    request: PlanRequest, *, scope: VerifyScope, progress: Progress | None, prompt: Prompt | None
+    request: PlanRequest, scope: VerifyScope, *, jobs: int | None, progress: Progress | None, prompt: Prompt | None
 ) -> VerifyReport:
     """Verify a site at the request's time; a passphrase that nobody gives makes a check *not run*."""
     site, resolver = _opened(request, prompt)
-    return _verify(site, resolver, request.now, scope, progress)
+    return _verify(site, resolver, request.now, scope, progress, jobs)
 
 
 def verify_applied(planned: PlannedSite, report: ApplyReport, *, progress: Progress | None) -> VerifyReport:
@@ -43,7 +43,7 @@ def verify_applied(planned: PlannedSite, report: ApplyReport, *, progress: Progr
 
     assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
     scope = VerifyScope(addresses=frozenset(result.address for result in report.done), live=False)
-    return _verify(planned.site, planned.resolver, planned.request.now, scope, progress)
+    return _verify(planned.site, planned.resolver, planned.request.now, scope, progress, jobs=None)
 
 
 def _opened(request: PlanRequest, prompt: Prompt | None) -> tuple[Site, SecretResolver]:
@@ -54,11 +54,16 @@ def _opened(request: PlanRequest, prompt: Prompt | None) -> tuple[Site, SecretRe
 
 
 def _verify(
-    site: Site, resolver: SecretResolver, now: datetime, scope: VerifyScope, progress: Progress | None
+    site: Site,
+    resolver: SecretResolver,
+    now: datetime,
+    scope: VerifyScope,
+    progress: Progress | None,
+    jobs: int | None,
 ) -> VerifyReport:
     from pkiplan.verify import verify_site
 
-    return verify_site(site, now=now, scope=scope, load=CredentialLoader(site, resolver), progress=progress)
+    return verify_site(site, now=now, scope=scope, load=CredentialLoader(site, resolver), jobs=jobs, progress=progress)
 
 
 class CredentialLoader:
