@@ -69,7 +69,8 @@ def apply_plan(
     """Carry out the pending changes of a plan that was made from this very state; the site's lock must be held.
 
     Raises `PkiplanError` before the first write when something is known to fail. `jobs` changes are worked on side by
-    side. `stop` asks to begin nothing more; what is whole by then is still switched.
+    side. `stop` asks to begin nothing more; what is whole by then is still switched. What encrypted files hold is put
+    into the `cache`, for the caller to save.
     """
     if plan.refusals:
         raise PkiplanError(*plan.refusals)

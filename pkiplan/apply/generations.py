@@ -163,12 +163,21 @@ def discard(directory: int, run: str) -> bool:
         if is_staged_by(name, run) and name != current:
             filesystem.remove_tree(directory, name)
             found = True
+    if found and filesystem.file_facts(directory, DATA_LINK) is None:
+        _remove_links_to_nothing(directory)
     return found
 
 
 def is_staged_by(name: str, run: str) -> bool:
     """Tell whether a name was given by this run: a generation, a link or file waiting for its switch."""
     return name.startswith(STAGED_PREFIX) and f"-{run}" in name
+
+
+def _remove_links_to_nothing(directory: int) -> None:
+    """Remove public names that were made for a first generation which never became the current one."""
+    for name in filesystem.names_in(directory):
+        if (filesystem.link_target(directory, name) or "").startswith(f"{DATA_LINK}/"):
+            filesystem.unlink(directory, name)
 
 
 def _move_into_generation(directory: int, generation: Generation, plain: list[str]) -> None:

@@ -170,9 +170,20 @@ class ResourceDirectory:
             target = os.readlink(name, dir_fd=parent)
         except OSError:
             return self._reader.read_at(parent, name, path, limit)
-        if target != own_link or self._generation_name is None:
+        if target != own_link:
             return self._reader.read_at(parent, name, path, limit)
+        if self._generation_name is None and self._has_data():
+            return Unreadable(f"`{DATA_LINK}` is not a link to one of pkiplan's generations")
         return self._read_generation(inside, limit)
+
+    def _has_data(self) -> bool:
+        assert isinstance(self._opened, int)
+        try:
+            os.stat(DATA_LINK, dir_fd=self._opened, follow_symlinks=False)
+        except FileNotFoundError:
+            # Public names are made just before the first switch; an apply that ended there left nothing behind them.
+            return False
+        return True
 
     def _read_below(self, name: str, limit: int) -> Observation[FileBytes]:
         """Read `sub/name`, whose public name is `sub/name → ../..data/sub/name`."""
