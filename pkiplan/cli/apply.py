@@ -198,7 +198,9 @@ def _verified(session: Session, planned: PlannedSite, report: ApplyReport) -> Ve
     if session.is_json:
         session.line({"type": "verification"} | verify_json(verification))
     else:
-        session.result("\n" + verify_text(verification, colour=session.paints_result, verbose=session.is_verbose))
+        session.result(
+            "\n" + verify_text(verification, colour=session.paints_result, verbose=session.is_verbose, is_brief=True)
+        )
     return verification
 
 

@@ -73,7 +73,7 @@ def plan(
     if at is None:
         saved = workflow.save_plan(planned, out)
         session.diagnose(saved.warnings)
-        if saved.path is not None and planned.plan.pending:
+        if saved.path is not None and planned.plan.pending and not planned.plan.refusals:
             session.tell(f"\nThe plan is saved; `pkiplan apply{f' {out}' if out else ''}` carries it out.\n")
     return _status(planned.plan, is_detailed=detailed_exitcode)
 

@@ -78,6 +78,8 @@ class Session:
 
     def _talk(self, text: str) -> None:
         try:
+            # In one pipe, what was written first stands first.
+            sys.stdout.flush()
             sys.stderr.write(text)
             sys.stderr.flush()
         except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 
 from pkiplan.plan.changes import SYMBOLS, Action, Change, FieldChange, Finding, Plan
@@ -11,7 +12,7 @@ from pkiplan.plan.descriptions import several
 from pkiplan.report.actions import GRAVITY, TO_DO, announced, counts_text, painted, symbol
 from pkiplan.report.colour import Paint
 from pkiplan.report.moments import moment_text
-from pkiplan.report.text import Row, cells, counted, padded, printable, rows_text
+from pkiplan.report.text import Row, cells, counted, padded, printable, rows_text, shortened
 
 # Below this many changes each is shown; above, those alike are shown once with the others' addresses.
 _SHOWN_SINGLY = 12
@@ -19,7 +20,9 @@ _ALIKE_SHOWN_SINGLY = 2
 _ADDRESSES_LISTED = 5
 _UNMANAGED_LISTED = 20
 _WIDEST_ROW = 96
+_WIDEST_REPLACED = 20
 _LONGEST_CHAIN = 20
+_FILES_LISTED = 6
 _UNKNOWN = "(known after apply)"
 _ABSENT = "(none)"
 
@@ -47,10 +50,14 @@ def summary_line(plan: Plan, *, colour: bool = False) -> str:
     paint = Paint(colour)
     blocked = f" {paint.bad(f'{len(plan.blocked):,} blocked.')}" if plan.blocked else ""
     if plan.pending:
-        return f"{paint.strong('Plan:')} {counts_text(dict(plan.counts), TO_DO)}; {plan.kept:,} unchanged.{blocked}"
+        return f"{paint.strong('Plan:')} {counts_text(dict(plan.counts), TO_DO)}{_unchanged(plan)}.{blocked}"
     if plan.blocked:
-        return f"{paint.strong('Nothing can be done here and now.')}{blocked} {plan.kept:,} unchanged."
+        return f"{paint.strong('Nothing can be done here and now')}{_unchanged(plan)}.{blocked}"
     return f"{paint.strong('No changes.')} {_whole(plan.kept)} the manifest."
+
+
+def _unchanged(plan: Plan) -> str:
+    return f"; {plan.kept:,} unchanged" if plan.kept else ""
 
 
 def _whole(kept: int) -> str:
@@ -133,10 +140,12 @@ def change_rows(change: Change, changes: Mapping[str, Change] = MappingProxyType
 
 def _reason_rows(change: Change, changes: Mapping[str, Change]) -> Iterator[Row]:
     label = "because"
-    for finding in change.findings:
+    for finding, following in zip_longest(change.findings, change.findings[1:]):
         yield label, printable(finding.message)
-        yield from (("", f"← {printable(link)}") for link in _reason_chain(finding, changes))
         label = ""
+        # Reasons with one cause share its chain.
+        if following is None or following.because != finding.because:
+            yield from (("", f"← {printable(link)}") for link in _reason_chain(finding, changes))
 
 
 def _reason_chain(finding: Finding, changes: Mapping[str, Change]) -> Iterator[str]:
@@ -158,14 +167,20 @@ def _way_out_rows(change: Change) -> Iterator[Row]:
 
 
 def _field_rows(change: Change) -> Iterator[Row]:
-    shorts = [row.before for row in change.fields if row.before is not None and _is_short(row)]
-    before_width = max((cells(printable(before)) for before in shorts), default=0)
+    shorts = [_before(row) for row in change.fields if row.before is not None and _is_short(row)]
+    before_width = max((cells(before) for before in shorts), default=0)
     for row in change.fields:
         yield from _rows_of(row, before_width)
 
 
 def _is_short(row: FieldChange) -> bool:
-    return cells(f"{row.before}{_after(row)}") <= _WIDEST_ROW
+    return cells(f"{_before(row)}{_after(row)}") <= _WIDEST_ROW
+
+
+def _before(row: FieldChange) -> str:
+    """Write what is there; of a number that will be replaced by one not yet known, the beginning is enough."""
+    before = printable(row.before or "")
+    return shortened(before, _WIDEST_REPLACED) if row.after_unknown else before
 
 
 def _after(row: FieldChange) -> str:
@@ -179,7 +194,7 @@ def _rows_of(row: FieldChange, before_width: int) -> Iterator[Row]:
     if row.before is None:
         yield row.field, after
         return
-    before = printable(row.before)
+    before = _before(row)
     if _is_short(row):
         yield row.field, f"{padded(before, before_width)} → {after}"
         return
@@ -205,10 +220,8 @@ def _long_difference(before: str, after: str) -> Iterator[str]:
 def _file_rows(change: Change, *, verbose: bool) -> Iterator[Row]:
     if not change.files:
         return
-    if verbose or change.action is Action.REENCODE:
-        yield "files", printable(", ".join(change.files))
-    else:
-        yield "files", f"{len(change.files)} follow"
+    at_most = len(change.files) if verbose else _FILES_LISTED
+    yield "files", printable(several(change.files, at_most=at_most))
 
 
 def _interrupted(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -234,8 +247,10 @@ def _unmanaged(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
 
 
 def _blast_radius(plan: Plan, paint: Paint) -> Iterator[str]:
-    """Tell for each authority that changes how many beneath it follow; the gravest last."""
-    changed = [change for change in plan.changes if change.is_pending and change.beneath]
+    """Tell for each authority that is there and changes how many beneath it follow; the gravest last."""
+    changed = [
+        change for change in plan.changes if change.is_pending and change.beneath and change.action is not Action.CREATE
+    ]
     changed.sort(key=lambda change: GRAVITY.index(change.action))
     if changed:
         yield "\n".join(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from pkiplan.diagnostics import Place
 from pkiplan.model.extensions import (
     EXTENDED_KEY_USAGE_NAMES,
     EXTENSION_OIDS,
@@ -37,6 +38,18 @@ _PURPOSES: dict[str, str] = {
     "ipsec_ike": "IPsec",
     "smartcard_logon": "smart-card logon",
     "any": "any purpose",
+}
+# The bits of RFC 5280, 4.2.1.3, as what a key may do.
+_USAGES: dict[str, str] = {
+    "digital_signature": "sign",
+    "content_commitment": "commit to content",
+    "key_encipherment": "encrypt keys",
+    "data_encipherment": "encrypt data",
+    "key_agreement": "agree on keys",
+    "key_cert_sign": "sign certificates",
+    "crl_sign": "sign CRLs",
+    "encipher_only": "only encrypt when agreeing",
+    "decipher_only": "only decrypt when agreeing",
 }
 _WIDEST_VALUE = 60
 _TOLD_ELSEWHERE = frozenset(
@@ -95,6 +108,7 @@ def _rows(certificate: ObservedCertificate, now: datetime, paint: Paint) -> Iter
     yield "valid", f"{moment_text(certificate.not_before)} to {moment_text(certificate.not_after)}"
     yield "", _life(certificate, now, paint)
     yield "for", _purposes(certificate)
+    yield "its key may", _usages(certificate)
     yield "key", f"{certificate.key_spec}, key id {_hex(certificate.subject_key_id)}"
     yield "signed with", certificate.signature_digest or "the hash of the issuer's algorithm"
     yield "serial", f"{certificate.serial:x}"
@@ -136,10 +150,14 @@ def _purposes(certificate: ObservedCertificate) -> str:
     if isinstance(extended, ExtendedKeyUsage):
         words = [EXTENDED_KEY_USAGE_NAMES.get(oid, oid) for oid in extended.oids]
         parts.append(", ".join(_PURPOSES.get(word, word) for word in words))
+    return "; ".join(parts) or "any purpose (none is stated)"
+
+
+def _usages(certificate: ObservedCertificate) -> str:
     usage = certificate.extension("key_usage")
     if isinstance(usage, KeyUsage):
-        parts.append(f"may {', '.join(word.replace('_', ' ') for word in usage.usages)}")
-    return "; ".join(parts) or "anything (no usages are stated)"
+        return ", ".join(_USAGES.get(word, word.replace("_", " ")) for word in usage.usages)
+    return "any (none is stated)"
 
 
 def _extension(extension: Extension) -> str:
@@ -168,11 +186,16 @@ def _manifest_rows(found: ShownCertificate, paint: Paint) -> Iterator[Row]:
 
 
 def _origins_text(found: ShownCertificate, paint: Paint) -> str:
-    rows = [(name, printable(value), printable(str(place))) for name, value, place in found.origins]
+    rows = [(name, printable(value), printable(_origin(place))) for name, value, place in found.origins]
     names = max((cells(name) for name, _, _ in rows), default=0)
     values = min(max((cells(value) for _, value, _ in rows), default=0), _WIDEST_VALUE)
     lines = [f"    {padded(name, names)}  {padded(value, values)}  {paint.place(place)}" for name, value, place in rows]
     return "\n".join([paint.strong(printable(found.title)), *lines])
+
+
+def _origin(place: Place) -> str:
+    """Name a place; what pkiplan brings itself has no line."""
+    return str(place) if place.line else place.file
 
 
 def _origin_json(origin: Origin) -> dict[str, Any]:
@@ -180,7 +203,7 @@ def _origin_json(origin: Origin) -> dict[str, Any]:
     return {
         "field": name,
         "value": value,
-        "source": {"file": place.file, "line": place.line, "column": place.column},
+        "source": {"file": place.file, "line": place.line, "column": place.column} if place.line else place.file,
     }
 
 

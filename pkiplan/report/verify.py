@@ -39,12 +39,15 @@ class _Column(NamedTuple):
     version: str
 
 
-def verify_text(report: VerifyReport, *, colour: bool = False, verbose: bool = False) -> str:
-    """Write a report; of many checks only the unexpected ones, unless `verbose`."""
+_Table = Mapping[_Row, Mapping[_Column, str]]
+
+
+def verify_text(report: VerifyReport, *, colour: bool = False, verbose: bool = False, is_brief: bool = False) -> str:
+    """Write a report; of many checks, or when brief, only what is unexpected or not run, unless `verbose`."""
     paint = Paint(colour)
     table = _table(report.results)
     paragraphs: list[str] = []
-    if table and (verbose or len(table) <= _MOST_ROWS):
+    if table and (verbose or (len(table) <= _MOST_ROWS and not is_brief)):
         paragraphs.append(_table_text(table, paint))
     paragraphs += _unexpected(report, paint, verbose=verbose)
     paragraphs += _disagreements(report, paint)
@@ -76,18 +79,24 @@ def verify_summary(report: VerifyReport, *, colour: bool = False) -> str:
     return f"{verdict} {counted(len(report.results), 'check')}: {', '.join(parts)}.{sampled}"
 
 
-def _table(results: Iterable[CheckResult]) -> Mapping[_Row, Mapping[_Column, str]]:
+def _table(results: Iterable[CheckResult]) -> _Table:
     """Put results that differ only in mode into one cell; what is worst in it shows."""
     gathered: dict[_Row, dict[_Column, list[CheckResult]]] = defaultdict(lambda: defaultdict(list))
     for result in results:
         row = _Row(
-            result.subject,
+            printable(result.subject),
             printable(f"{result.check} {result.target}".rstrip()),
-            printable(result.server or "none"),
-            printable(result.client or "none"),
+            _side(result.server, result.subject),
+            _side(result.client, result.subject),
         )
         gathered[row][_Column(result.stack, result.version or "")].append(result)
     return {row: {column: _sign(found) for column, found in columns.items()} for row, columns in gathered.items()}
+
+
+def _side(side: str | None, subject: str) -> str:
+    if side is None:
+        return "-"
+    return "itself" if side == subject else printable(side)
 
 
 def _sign(results: Sequence[CheckResult]) -> str:
@@ -99,37 +108,66 @@ def _sign(results: Sequence[CheckResult]) -> str:
     return _ACCEPTED if Outcome.ACCEPTED in outcomes else _REFUSED
 
 
-def _table_text(table: Mapping[_Row, Mapping[_Column, str]], paint: Paint) -> str:
+def _table_text(table: _Table, paint: Paint) -> str:
     columns = sorted({column for signs in table.values() for column in signs})
-    heads = [f"{column.stack} {column.version}".rstrip() for column in columns]
-    titles = ("check", "server", "client")
-    widths = [max(cells(text) for text in (title, *texts)) for title, texts in _texts_by_column(titles, table)]
-    labels = [padded(title, width) for title, width in zip(titles, widths, strict=True)]
-    lines = [paint.aside("  ".join(["", *labels, *heads]).rstrip())]
+    widths = [
+        max(cells(title), *(cells(row[index]) for row in table)) for index, title in enumerate(_Row._fields) if index
+    ]
+    lines = [paint.aside(line) for line in _head(columns, widths)]
     subject = None
     for row, signs in table.items():
         if row.subject != subject:
             subject = row.subject
-            lines.append(paint.strong(printable(subject)))
-        texts = [padded(text, width) for text, width in zip(row[1:], widths, strict=True)]
-        marks = [
-            _painted(padded(signs.get(column, ""), cells(head)), paint)
-            for column, head in zip(columns, heads, strict=True)
-        ]
-        lines.append("  ".join(["", *texts, *marks]).rstrip())
+            lines.append(paint.strong(subject))
+        lines.append(_line(row[1:], [signs.get(column, "") for column in columns], columns, widths, paint))
     used = {sign for signs in table.values() for sign in signs.values()}
     legend = "   ".join(f"{sign} {meaning}" for sign, meaning in _LEGEND.items() if sign in used)
     return "\n".join([*lines, "", paint.aside(legend)])
 
 
-def _texts_by_column(titles: Sequence[str], table: Iterable[_Row]) -> Iterator[tuple[str, list[str]]]:
-    rows = list(table)
-    for index, title in enumerate(titles):
-        yield title, [row[index + 1] for row in rows]
+def _head(columns: Sequence[_Column], widths: Sequence[int]) -> Iterator[str]:
+    """Write the stacks in one line, and beneath each its versions."""
+    stacks = [
+        column.stack if index == 0 or columns[index - 1].stack != column.stack else ""
+        for index, column in enumerate(columns)
+    ]
+    left = sum(widths) + 2 * len(widths)
+    line = " " * left
+    for stack, start in zip(stacks, _starts(columns), strict=True):
+        if stack:
+            line = padded(line, left + start) + stack
+    yield line.rstrip()
+    yield _line(_Row._fields[1:], [column.version for column in columns], columns, widths, Paint())
+
+
+def _starts(columns: Sequence[_Column]) -> list[int]:
+    """Give the place of each column of signs; a stack's columns are at least as wide as its name."""
+    starts: list[int] = []
+    place = 2
+    for index, column in enumerate(columns):
+        if index and columns[index - 1].stack != column.stack:
+            first = next(known for known, other in enumerate(columns) if other.stack == columns[index - 1].stack)
+            place = max(place, starts[first] + cells(columns[index - 1].stack) + 2)
+        starts.append(place)
+        place += max(cells(column.version), 1) + 2
+    return starts
+
+
+def _line(
+    labels: Sequence[str], marks: Sequence[str], columns: Sequence[_Column], widths: Sequence[int], paint: Paint
+) -> str:
+    line = "  " + "  ".join(padded(label, width) for label, width in zip(labels, widths, strict=True))
+    left = cells(line)
+    painted = line
+    for mark, start in zip(marks, _starts(columns), strict=True):
+        if mark:
+            painted += " " * (left + start - cells(line)) + _painted(mark, paint)
+            line = padded(line, left + start) + mark
+    return painted.rstrip()
 
 
 def _painted(mark: str, paint: Paint) -> str:
-    match mark.strip():
+    match mark:
         case "✓" | "✗":
             return paint.good(mark)
         case "!":
