@@ -160,13 +160,16 @@ class Toy:
         signed_by: str | None,
         without: tuple[type[x509.ExtensionType], ...] = (),
         constraints_critical: bool = True,
+        eku_critical: bool = False,
     ) -> x509.Certificate:
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
         issuer_key = self.keys[signed_by] if signed_by else key
         basic = x509.BasicConstraints(ca=is_authority, path_length=path_length if is_authority else None)
+        signs, enciphers = bool(usages) or not is_authority, "server_auth" in usages
+        usage = key_usage(is_authority=is_authority, signs=signs, enciphers=enciphers)
         extensions: list[tuple[x509.ExtensionType, bool]] = [
             (basic, constraints_critical),
-            (key_usage(is_authority=is_authority, signs=bool(usages) or not is_authority), True),
+            (usage, True),
             (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False),
         ]
@@ -174,7 +177,7 @@ class Toy:
             extensions.append((x509.SubjectAlternativeName([general_name(text) for text in names]), False))
         if usages:
             oids = [x509.ObjectIdentifier(EXTENDED_KEY_USAGES[usage]) for usage in usages]
-            extensions.append((x509.ExtendedKeyUsage(oids), False))
+            extensions.append((x509.ExtendedKeyUsage(oids), eku_critical))
         builder = x509.CertificateBuilder(
             issuer_name=self.certificates[signed_by].subject if signed_by else name,
             subject_name=name,
@@ -208,11 +211,11 @@ def general_name(text: str) -> x509.GeneralName:
     return x509.IPAddress(ipaddress.ip_address(text)) if is_ip(text) else x509.DNSName(text)
 
 
-def key_usage(*, is_authority: bool, signs: bool) -> x509.KeyUsage:
+def key_usage(*, is_authority: bool, signs: bool, enciphers: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=signs,
         content_commitment=False,
-        key_encipherment=not is_authority,
+        key_encipherment=enciphers,
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=is_authority,

@@ -26,6 +26,7 @@ class Wire:
 
     def __init__(self, endpoint: str, timeout: float) -> None:
         self._endpoint = endpoint
+        self.was_reset = False
         self._deadline = time.monotonic() + timeout
         host, port = host_and_port(endpoint)
         try:
@@ -62,6 +63,7 @@ class Wire:
                 return None
             raise UnreachableError(f"{self._endpoint} sends nothing in time") from None
         except ConnectionError:
+            self.was_reset = True
             return b""
         except OSError as error:
             raise UnreachableError(f"{self._endpoint} broke off: {error.strerror or error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -18,6 +19,7 @@ from pkiplan.verify.purposes import is_for
 from pkiplan.verify.results import CheckResult, Reason
 from pkiplan.verify.scope import Depth
 from pkiplan.verify.session import Session
+from pkiplan.x509.keys import PublicKey, spki_der
 
 _USAGES = {"code_signing": Purpose.CODE_SIGNING, "email_protection": Purpose.EMAIL}
 _CONTENT = b"pkiplan signs this to see whether it can\n"
@@ -36,11 +38,14 @@ def private_key(subject: Subject) -> PrivateKeyTypes:
     data = subject.identity.key_pem
     try:
         # Whether the primes are prime is not the question here, and costs more than the signature.
-        return load_pem_private_key(data, None, unsafe_skip_rsa_key_validation=True)
+        key = load_pem_private_key(data, None, unsafe_skip_rsa_key_validation=True)
     except UnsupportedAlgorithm as error:
         raise NotRunError(Reason(reasons.NOT_SUPPORTED, "cryptography does not know this kind of key")) from error
     except (ValueError, TypeError) as error:
         raise UnusableError(Reason(reasons.UNUSABLE_KEY, "the key cannot be loaded")) from error
+    if spki_der(cast("PublicKey", key.public_key())) != spki_der(cast("PublicKey", subject.certificate.public_key())):
+        raise UnusableError(Reason(reasons.KEY_MISMATCH, "the key is not the certificate's"))
+    return key
 
 
 def path_for_purpose(
