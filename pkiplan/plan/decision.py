@@ -16,7 +16,7 @@ from pkiplan.plan.difference import SIGNING, Blocker, Differences, differs, stro
 from pkiplan.plan.files import compare_certificate_file, compare_files, files_of
 from pkiplan.plan.key import KeyVerdict, is_generated, judge_key
 from pkiplan.plan.outlook import Context
-from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_validity
+from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_validity, useless_renewal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,11 @@ def _sign(
     blocker = _why_not_signed(resource, context, key)
     if blocker is not None:
         return _blocked(resource, blocker, differences)
+    action = strongest(differences)
     validity = planned_validity(resource, context.period, context.now)
+    if action is Action.RENEW and not request.is_replaced and isinstance(validity, PlannedValidity):
+        assert isinstance(found.certificate, Found)
+        validity = useless_renewal(validity, found.certificate.value.not_after, context.period) or validity
     if isinstance(validity, ImpossibleValidity):
         impossible = Blocker(reason=Reason.VALIDITY_IMPOSSIBLE, message=validity.why, way_out=validity.way_out)
         return _blocked(resource, impossible, differences)
@@ -108,7 +112,6 @@ def _sign(
     if refused is not None:
         unlinted = Blocker(reason=Reason.LINT_REFUSED, message=refused.summary, way_out=refused.hint)
         return _blocked(resource, unlinted, differences)
-    action = strongest(differences)
     change = Change(
         address=resource.address,
         kind=resource.kind,

@@ -9,13 +9,10 @@ from pkiplan.model.observed import Found, Missing, ObservedCertificate, Observed
 from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, FULLCHAIN_FILE, Output, Resource
 from pkiplan.plan.attributes import attribute_differences
 from pkiplan.plan.certificate import is_adopted
-from pkiplan.plan.changes import Action, Finding, Reason
-from pkiplan.plan.descriptions import several
-from pkiplan.plan.difference import SAME, Difference, Differences, differs
-from pkiplan.plan.outlook import NEW_CERTIFICATE, Context
-
-# Formats that carry a whole identity: certificate, chain and key. Of others only what they hold is compared.
-WHOLE_IDENTITY = frozenset({"pem-combined", "pkcs12"})
+from pkiplan.plan.changes import Action, Reason
+from pkiplan.plan.difference import SAME, Differences, differs
+from pkiplan.plan.outlook import Context
+from pkiplan.plan.outputs import lags, output_lags
 
 
 def files_of(resource: Resource, context: Context) -> tuple[str, ...]:
@@ -96,15 +93,7 @@ def _chain_lags(name: str, file: ObservedFile, certificate: ObservedCertificate,
         return SAME
     held = file.contents.certificates
     own = (certificate.fingerprint_sha256,) if name == FULLCHAIN_FILE else ()
-    return SAME if held == own + chain else _lags(name, context)
-
-
-def _lags(name: str, context: Context, message: str = "does not hold the chain as it is") -> Differences:
-    above = context.issuer
-    if above is None or context.chain is None or NEW_CERTIFICATE not in context.chain:
-        return differs(Action.REENCODE, Reason.FILE_LAGS, f"{name} {message}")
-    finding = Finding(Reason.FILE_LAGS, f"{name} follows: {above.chain_why}", above.chain_cause)
-    return (Difference(Action.REENCODE, finding),)
+    return SAME if held == own + chain else lags(name, context)
 
 
 def _compare_output(
@@ -113,29 +102,5 @@ def _compare_output(
     observation = found.files.get(output.path)
     if not isinstance(observation, Found):
         return _absent(output.path, observation)
-    lag = _output_lags(output, observation.value, certificate, context)
+    lag = output_lags(output, observation.value, certificate, context)
     return (*lag, *attribute_differences(output.path, observation.value.file, output.attributes))
-
-
-def _output_lags(output: Output, file: ObservedFile, certificate: ObservedCertificate, context: Context) -> Differences:
-    """Find an output with other contents; it may hold the certificate, the whole chain, or both, in any place."""
-    contents, chain = file.contents, context.chain
-    if chain is None:
-        return SAME
-    if contents.not_checked is not None:
-        # Nobody could look; but when the chain is new, it must be old.
-        return _lags(output.path, context) if NEW_CERTIFICATE in chain else SAME
-    own = certificate.fingerprint_sha256
-    is_whole = output.format in WHOLE_IDENTITY
-    rest = tuple(fingerprint for fingerprint in contents.certificates if fingerprint != own)
-    if (not contents.certificates and chain) or (is_whole and own not in contents.certificates):
-        return _lags(output.path, context, "does not hold the certificate as it is")
-    if rest != chain and (rest or is_whole):
-        return _lags(output.path, context)
-    if contents.key_spki_sha256 not in (None, certificate.spki_sha256):
-        return differs(Action.REENCODE, Reason.FILE_LAGS, f"{output.path} holds another key")
-    held = dict(contents.options)
-    other = [name for name, value in output.options if name in held and held[name] != value]
-    if other:
-        return differs(Action.REENCODE, Reason.FILE_CHANGED, f"{output.path}: other {several(other)} than declared")
-    return SAME

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pkiplan.model.keys import ExternalKey, KeyEncryption, KeyForm, ManagedKey
+from pkiplan.model.keys import ExternalKey, KeyEncryption, KeyForm, KeySource, ManagedKey
 from pkiplan.model.observed import Found, Missing, ObservedKey, ObservedResource, Unreadable
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
@@ -151,12 +151,10 @@ def _found(
     older_defaults: Sequence[OlderDefault],
 ) -> KeyVerdict:
     mismatch = _mismatch(resource, key, found)
-    if isinstance(resource.key, ExternalKey):
-        return KeyVerdict(differences=mismatch) if mismatch else SOUND
     other = _other_spec(resource.key, key, found, older_defaults)
-    if resource.key.is_adopted:
+    if isinstance(resource.key, ExternalKey) or resource.key.is_adopted:
         if other:
-            return KeyVerdict(blocker=_adopted_otherwise(resource, resource.key, other, site))
+            return KeyVerdict(blocker=_given_otherwise(resource, other, site))
         return KeyVerdict(differences=mismatch) if mismatch else SOUND
     form = _stored_otherwise(resource.key, key, older_defaults)
     if not (mismatch or other or form):
@@ -182,11 +180,13 @@ def _mismatch(resource: Resource, key: ObservedKey, found: ObservedResource) -> 
 
 
 def _other_spec(
-    declared: ManagedKey,
+    declared: KeySource,
     key: ObservedKey,
     found: ObservedResource,
     older_defaults: Sequence[OlderDefault],
 ) -> Differences:
+    if declared.spec is None:
+        return SAME
     observed = key.spec
     if observed is None and isinstance(found.certificate, Found):  # encrypted: the certificate tells
         observed = found.certificate.value.key_spec
@@ -196,13 +196,14 @@ def _other_spec(
     return differs(Action.REKEY, Reason.KEY_TYPE_CHANGED, f"key {before} → {after}", FieldChange("key", before, after))
 
 
-def _adopted_otherwise(resource: Resource, declared: ManagedKey, other: Differences, site: Site) -> Blocker:
-    observed = other[0].fields[0].before
-    path = site.path(resource, declared.path)
+def _given_otherwise(resource: Resource, other: Differences, site: Site) -> Blocker:
+    """Block on a given key of another type: it is not pkiplan's to replace."""
+    change = other[0].fields[0]
+    path = site.path(resource, resource.key.path)
     return Blocker(
         reason=Reason.KEY_TYPE_CHANGED,
-        message=f"the adopted key {declared.path} is {observed}, declared is {declared.spec}",
-        way_out=f"declare the key as it is ({observed}), or put the declared one at {path}",
+        message=f"the key given in {resource.key.path} is {change.before}, declared is {change.after}",
+        way_out=f"declare the key as it is ({change.before}), or put one of {change.after} at {path}",
     )
 
 

@@ -9,6 +9,8 @@ from pkiplan.model.resource import Resource
 from pkiplan.model.validity import renewal_window
 from pkiplan.plan.descriptions import moment, span
 
+LATER_DATES = "declare later dates (`not_after`, `not_before`), or shorten `renew_before`"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerPeriod:
@@ -67,6 +69,24 @@ def planned_validity(
     return _impossible(resource, planned, wanted, issuer, now) or planned
 
 
+def useless_renewal(
+    planned: PlannedValidity, ends_now: datetime, issuer: IssuerPeriod | None
+) -> ImpossibleValidity | None:
+    """Tell why a renewal that is due would not make a certificate last longer, or None when it would."""
+    if planned.not_after > ends_now:
+        return None
+    if issuer is not None and planned.not_after == issuer.not_after:
+        return ImpossibleValidity(
+            why=f"it ends with its issuer {issuer.address} on {moment(issuer.not_after)}: "
+            "renewing it would not make it last longer",
+            way_out=_renew_first(issuer),
+        )
+    return ImpossibleValidity(
+        why=f"it is declared to end on {moment(planned.not_after)}: renewing it would not make it last longer",
+        way_out=LATER_DATES,
+    )
+
+
 def _impossible(
     resource: Resource,
     planned: PlannedValidity,
@@ -86,19 +106,24 @@ def _impossible(
         return ImpossibleValidity(
             why=f"{issuer.address} ends on {moment(issuer.not_after)}: the {_left(planned, now)} left "
             f"{_within(window)}",
-            way_out=f"renew {issuer.address} first (`--replace {issuer.address}`), give it a longer life, "
-            "or shorten `renew_before`",
+            way_out=_renew_first(issuer),
         )
     if resource.validity.not_after is not None or resource.validity.not_before is not None:
         return ImpossibleValidity(
             why=f"its declared dates end on {moment(planned.not_after)}: the {_left(planned, now)} left "
             f"{_within(window)}",
-            way_out="declare later dates (`not_after`, `not_before`), or shorten `renew_before`",
+            way_out=LATER_DATES,
         )
     return ImpossibleValidity(
         why=f"a certificate signed now would be due for renewal at once: the {_left(planned, now)} left "
         f"{_within(window)}",
         way_out="shorten `renew_before` or `backdate`, or give it a longer life",
+    )
+
+
+def _renew_first(issuer: IssuerPeriod) -> str:
+    return (
+        f"renew {issuer.address} first (`--replace {issuer.address}`), give it a longer life, or shorten `renew_before`"
     )
 
 

@@ -41,18 +41,21 @@ def digest(*parts: object) -> str:
 def cnf_digests(site: Site) -> dict[str, str]:
     """Give each resource a digest of its cnf that follows what is declared, as a rendered one does."""
     return {
-        resource.address: digest("cnf", resource.subject, resource.extensions, resource.validity, resource.issuer)
-        for resource in site
+        resource.address: digest("cnf", resource.subject, resource.extensions, resource.issuer) for resource in site
     }
 
 
 @dataclass
 class Disk:
-    """What lies on an imagined disk, and which key signed which certificate."""
+    """What lies on an imagined disk, and which key signed which certificate.
+
+    `closed` are the keys within encrypted files that nobody can look into.
+    """
 
     resources: dict[str, ObservedResource] = field(default_factory=dict)
     signers: dict[str, str] = field(default_factory=dict)
     ends: dict[str, frozenset[datetime]] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def observe(self, site: Site) -> ObservedState:
@@ -127,8 +130,8 @@ class Disk:
         before = self.of(resource.address).certificate
         spki, spec = key.value.spki_sha256, key.value.spec
         if spki is None:
-            assert isinstance(before, Found)
-            spki, spec = before.value.spki_sha256, before.value.key_spec
+            assert isinstance(resource.key, ManagedKey)
+            spki, spec = self.closed[resource.address], resource.key.spec
         assert spec is not None
         key_id = hashlib.sha1(spki.encode()).digest()  # noqa: S324 - as RFC 5280, 4.2.1.2 (1)
         subject_der = encode_name(resource.subject)
@@ -138,7 +141,7 @@ class Disk:
             assert isinstance(above.certificate, Found), f"{resource.issuer} has no certificate to sign with"
             assert isinstance(above.key, Found), f"{resource.issuer} has no key to sign with"
             issuer, issuer_der = above.certificate.value.subject, above.certificate.value.subject_der
-            signer = above.key.value.spki_sha256 or above.certificate.value.spki_sha256
+            signer = above.key.value.spki_sha256 or self.closed[resource.issuer]
             issuer_key_id = above.certificate.value.subject_key_id or b""
             assert change.not_after is not None
             assert change.not_after <= above.certificate.value.not_after
@@ -200,8 +203,9 @@ class Disk:
             case "pem-chain":
                 return OutputContents(certificates=(own.fingerprint_sha256, *chain))
             case _:
+                above = chain if dict(output.options).get("chain", True) else ()
                 return OutputContents(
-                    certificates=(own.fingerprint_sha256, *chain),
+                    certificates=(own.fingerprint_sha256, *above),
                     key_spki_sha256=own.spki_sha256,
                     options=output.options,
                 )
