@@ -53,9 +53,9 @@ def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
     begun = len(_PEM_BEGIN_CERTIFICATE.findall(data))
     if begun > MOST_CERTIFICATES:
         raise _damaged(f"{begun} certificates are too many for one file (at most {MOST_CERTIFICATES})")
-    blocks = _PEM_CERTIFICATE.findall(data) if begun else []
-    if not blocks:
+    if begun == 0:
         raise _damaged("holds no certificate in PEM form" if data.strip() else "is empty")
+    blocks = _PEM_CERTIFICATE.findall(data)
     if len(blocks) != begun:
         raise _damaged("a certificate is cut short")
     return tuple(_load_block(block) for block in blocks)

@@ -108,7 +108,7 @@ def oid_of(value: ExtensionValue) -> str:
     return value.oid if isinstance(value, OtherExtension) else EXTENSION_OIDS[_WORDS[type(value)]]
 
 
-def test_every_extension_of_the_manifest_is_tried():
+def test_every_extension_of_the_manifest_is_tried() -> None:
     tried = {EXTENSION_NAMES.get(oid_of(value)) for value in VALUES}
 
     assert {*EXTENSION_OIDS} - tried == {"subject_key_identifier", "authority_key_identifier"}
@@ -137,14 +137,14 @@ def raw(oid: str, content: str, *, critical: bool = False) -> x509.Extension[x50
 
 @pytest.mark.parametrize("critical", [True, False])
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_an_extension_comes_back_from_a_certificate_as_it_went(value: ExtensionValue, critical: bool):
+def test_an_extension_comes_back_from_a_certificate_as_it_went(value: ExtensionValue, critical: bool) -> None:
     oid = oid_of(value)
 
     found = CertificateExtensions(carrying(x509.Extension(x509.ObjectIdentifier(oid), critical, encode(value)))).all()
     assert found == (Extension(oid, critical, value),)
 
 
-def test_sets_are_sorted_when_they_are_read():
+def test_sets_are_sorted_when_they_are_read() -> None:
     usages = x509.ExtendedKeyUsage(
         [x509.ObjectIdentifier("1.3.6.1.5.5.7.3.2"), x509.ObjectIdentifier("1.3.6.1.5.5.7.3.1")]
     )
@@ -182,7 +182,7 @@ POINTS, AIA = EXTENSION_OIDS["crl_distribution_points"], EXTENSION_OIDS["aia"]
         pytest.param("2.5.29.35", "ff", id="an authority key identifier that is nothing"),
     ],
 )
-def test_decoding_never_fails(oid: str, content: str):
+def test_decoding_never_fails(oid: str, content: str) -> None:
     """What cryptography refuses keeps its bytes, and its neighbours are read all the same."""
     neighbour = x509.BasicConstraints(ca=True, path_length=1)
     extensions = [raw(oid, content, critical=True)]
@@ -200,7 +200,7 @@ def test_decoding_never_fails(oid: str, content: str):
     )
 
 
-def test_a_distribution_point_that_says_more_keeps_its_bytes():
+def test_a_distribution_point_that_says_more_keeps_its_bytes() -> None:
     point = x509.DistributionPoint(
         [x509.UniformResourceIdentifier("http://a.example")], None, frozenset({x509.ReasonFlags.key_compromise}), None
     )
@@ -211,7 +211,7 @@ def test_a_distribution_point_that_says_more_keeps_its_bytes():
 
 
 @pytest.mark.judge("openssl")
-def test_openssl_reads_every_extension():
+def test_openssl_reads_every_extension() -> None:
     everything = replaced(
         AUTHORITY,
         *(

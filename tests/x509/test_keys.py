@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, x25519
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from pkiplan.model.keys import Curve, EcKeySpec, EdKeySpec, KeySpec, MlDsaKeySpec, OtherKey, RsaKeySpec
 from pkiplan.x509 import der
@@ -29,13 +30,13 @@ EVERY_SPEC: list[KeySpec] = [
 
 
 @pytest.mark.parametrize("spec", EVERY_SPEC, ids=str)
-def test_a_generated_key_is_of_its_type(spec: KeySpec):
+def test_a_generated_key_is_of_its_type(spec: KeySpec) -> None:
     public_key = key_for(spec).public_key()
 
     assert public_key_facts(public_key) == (spec, hashlib.sha256(spki_der(public_key)).hexdigest())
 
 
-def test_an_rsa_key_has_the_size_asked_for():
+def test_an_rsa_key_has_the_size_asked_for() -> None:
     assert key_spec(generate_key(RsaKeySpec(1024)).public_key()) == RsaKeySpec(1024)
 
 
@@ -47,7 +48,7 @@ def test_an_rsa_key_has_the_size_asked_for():
         pytest.param(x25519.X25519PrivateKey.generate().public_key(), "x25519", id="a key that cannot sign"),
     ],
 )
-def test_a_key_that_no_manifest_declares_is_described(public_key, description):
+def test_a_key_that_no_manifest_declares_is_described(public_key: CertificatePublicKeyTypes, description: str) -> None:
     assert key_spec(public_key) == OtherKey(description)
 
 
@@ -63,13 +64,13 @@ def test_a_key_that_no_manifest_declares_is_described(public_key, description):
     ],
     ids=str,
 )
-def test_a_key_signs_with_the_hash_of_its_strength(spec: KeySpec, digest: str | None):
+def test_a_key_signs_with_the_hash_of_its_strength(spec: KeySpec, digest: str | None) -> None:
     assert default_digest(spec) == digest
 
 
 @pytest.mark.judge("openssl")
 @pytest.mark.parametrize("spec", EVERY_SPEC[:6], ids=str)
-def test_openssl_computes_the_same_key_identifier(spec: KeySpec):
+def test_openssl_computes_the_same_key_identifier(spec: KeySpec) -> None:
     issued = self_signed(certificate(spec, issuer=None))
 
     printed = openssl_text(issued, "-ext", "subjectKeyIdentifier").rpartition("Identifier:")[2].split()[0]
@@ -77,7 +78,7 @@ def test_openssl_computes_the_same_key_identifier(spec: KeySpec):
 
 
 @pytest.mark.parametrize("spec", EVERY_SPEC, ids=str)
-def test_only_the_signing_key_verifies(spec: KeySpec):
+def test_only_the_signing_key_verifies(spec: KeySpec) -> None:
     issued = self_signed(certificate(spec, issuer=None))
 
     assert signature_verifies(issued, key_for(spec).public_key())
@@ -85,13 +86,13 @@ def test_only_the_signing_key_verifies(spec: KeySpec):
         assert not signature_verifies(issued, key_for(other, 1).public_key()), other
 
 
-def test_rsa_pss_verifies_too():
+def test_rsa_pss_verifies_too() -> None:
     assert signature_verifies(
         self_signed(certificate(RsaKeySpec(2048), issuer=None, rsa_pss=True)), key_for(RsaKeySpec(2048)).public_key()
     )
 
 
-def test_keys_that_cannot_sign_verify_nothing():
+def test_keys_that_cannot_sign_verify_nothing() -> None:
     issued = self_signed(certificate(issuer=None))
 
     assert not signature_verifies(issued, x25519.X25519PrivateKey.generate().public_key())
@@ -102,11 +103,11 @@ def test_keys_that_cannot_sign_verify_nothing():
     [b"", b"\x30", b"\x30\x80\x00\x00", b"\x30\x84\xff\xff\xff\xff", b"\x1f\x81\x00", b"\x30\x02\x04\x05"],
     ids=bytes.hex,
 )
-def test_what_is_not_der_is_a_der_error(data: bytes):
+def test_what_is_not_der_is_a_der_error(data: bytes) -> None:
     with pytest.raises(der.DerError):
         der.certificate_parts(data)
 
 
 @pytest.mark.parametrize("dotted", ["1.2.840.113549.1.1.11", "2.5.29.17", "2.999.1", "0.9.2342.19200300.100.1.25"])
-def test_object_identifiers_come_back_as_they_went(dotted: str):
+def test_object_identifiers_come_back_as_they_went(dotted: str) -> None:
     assert der.decode_oid(der.single(der.encode_oid(dotted)).content) == dotted

@@ -25,13 +25,13 @@ SUBJECT = name(
 )
 
 
-def test_a_subject_comes_back_as_it_went():
+def test_a_subject_comes_back_as_it_went() -> None:
     assert from_x509_name(to_x509_name(SUBJECT)) == SUBJECT
     assert parse_name(to_x509_name(SUBJECT).public_bytes()) == SUBJECT
     assert parse_name(to_x509_name(DistinguishedName()).public_bytes()) == DistinguishedName()
 
 
-def test_the_attributes_of_a_multi_valued_rdn_are_a_set():
+def test_the_attributes_of_a_multi_valued_rdn_are_a_set() -> None:
     one, other = name("CN=a+OU=b"), name("OU=b+CN=a")
 
     assert to_x509_name(one).public_bytes() == to_x509_name(other).public_bytes()
@@ -39,7 +39,7 @@ def test_the_attributes_of_a_multi_valued_rdn_are_a_set():
 
 
 @pytest.mark.judge("openssl")
-def test_openssl_reads_the_string_types_of_the_standard():
+def test_openssl_reads_the_string_types_of_the_standard() -> None:
     lines = openssl_asn1(
         self_signed(certificate(issuer=None, subject=SUBJECT, profile="", extensions=SERVER[:2]))
     ).splitlines()
@@ -54,7 +54,7 @@ def test_openssl_reads_the_string_types_of_the_standard():
 
 
 @pytest.mark.judge("openssl")
-def test_openssl_reads_the_subject_we_wrote():
+def test_openssl_reads_the_subject_we_wrote() -> None:
     text = openssl_text(
         self_signed(certificate(issuer=None, subject=SUBJECT, profile="", extensions=SERVER[:2])),
         "-nameopt",
@@ -65,7 +65,7 @@ def test_openssl_reads_the_subject_we_wrote():
     assert r"O=Acme\, Inc.+OU=Ställe,ST=Skåne,C=SE,DC=example" in text
 
 
-def test_sixty_four_characters_of_two_bytes_are_sixty_four_characters():
+def test_sixty_four_characters_of_two_bytes_are_sixty_four_characters() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert from_x509_name(to_x509_name(name("CN=" + "ö" * 64))).common_name == "ö" * 64
@@ -86,15 +86,15 @@ NAMES = [
 
 
 @pytest.mark.parametrize("each", NAMES, ids=str)
-def test_a_general_name_comes_back_as_it_went(each: GeneralName):
+def test_a_general_name_comes_back_as_it_went(each: GeneralName) -> None:
     assert from_general_name(to_general_name(each)) == each
 
 
-def test_a_dns_name_is_read_in_lower_case():
+def test_a_dns_name_is_read_in_lower_case() -> None:
     assert from_general_name(x509.DNSName("WWW.Acme.Example")) == general("dns", "www.acme.example")
 
 
-def test_a_principal_name_that_is_no_text_stays_an_other_name():
+def test_a_principal_name_that_is_no_text_stays_an_other_name() -> None:
     odd = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), bytes.fromhex("0202ffff"))
 
     assert from_general_name(odd).value == OtherNameValue("1.3.6.1.4.1.311.20.2.3", bytes.fromhex("0202ffff"))
@@ -105,13 +105,13 @@ def test_a_principal_name_that_is_no_text_stays_an_other_name():
     [general("dns", "bücher.example"), general("ip", "10.0.0.300"), general("rid", "1"), general("dns", name("CN=x"))],
     ids=str,
 )
-def test_a_name_that_cannot_be_written_is_a_value_error(each: GeneralName):
+def test_a_name_that_cannot_be_written_is_a_value_error(each: GeneralName) -> None:
     with pytest.raises(ValueError, match=r"."):
         to_general_name(each)
 
 
 @pytest.mark.judge("openssl")
-def test_openssl_reads_every_kind_of_name():
+def test_openssl_reads_every_kind_of_name() -> None:
     resource = certificate(
         issuer=None,
         extensions=replaced(SERVER, ext("subject_alt_name", SubjectAltName((*dns("www.acme.example"), *NAMES[1:])))),
