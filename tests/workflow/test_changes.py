@@ -1,0 +1,287 @@
+"""What happens to a real tree: each difference is found, mended with the least change, and then nothing is left."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from pkiplan import workflow
+from pkiplan.errors import PkiplanError, StalePlanError
+from pkiplan.plan.changes import Action, Plan, PlanOptions
+from pkiplan.workflow import ApplyInput, PlanRequest
+
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+MANIFEST = """\
+version: 1
+site: acme
+authorities:
+  root: {subject: {common_name: Root}, key: {type: ecdsa, curve: P-256, passphrase: none}, days: 3652}
+  issuing:
+    issuer: root
+    subject: {common_name: Issuing}
+    key: {type: ecdsa, curve: P-256, passphrase: none}
+    path_length: 0
+    days: 1095
+certificates:
+  web: {issuer: issuing, dns: [www.acme.example], days: 90}
+  ops: {issuer: issuing, profile: client, subject: {common_name: ops}, days: 90}
+"""
+
+
+@dataclass
+class Place:
+    """A manifest and its tree, at a moment."""
+
+    path: Path
+    now: datetime = START
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "site.yaml"
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.manifest.read_text()
+        assert old in text
+        self.manifest.write_text(text.replace(old, new))
+
+    def file(self, name: str) -> Path:
+        return self.path / "pki" / name
+
+    def request(self, **options: object) -> PlanRequest:
+        return PlanRequest(site="site.yaml", now=self.now, options=PlanOptions(**options))
+
+    def plan(self, **options: object) -> Plan:
+        return workflow.make_plan(self.request(**options)).plan
+
+    def apply(self, **options: object) -> Plan:
+        planned = workflow.plan_to_apply(ApplyInput(site="site.yaml"), self.request(**options), prompt=None)
+        report = workflow.apply(
+            planned,
+            ApplyInput(site="site.yaml"),
+            jobs=1,
+            lock_timeout=0,
+            progress=lambda event: None,
+            stop=threading.Event(),
+        )
+        assert report.is_complete, report
+        return planned.plan
+
+    def certificate(self, name: str) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.file(f"{name}/cert.pem").read_bytes())
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Place:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = Place(tmp_path)
+    made.manifest.write_text(MANIFEST)
+    made.apply()
+    made.now += timedelta(days=1)
+    return made
+
+
+def _damage_certificate(place: Place) -> None:
+    place.file("certificates/web/cert.pem").write_bytes(
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    )
+
+
+def _swap_certificates(place: Place) -> None:
+    web = place.file("certificates/web/cert.pem")
+    web.write_bytes(place.file("certificates/ops/cert.pem").read_bytes())
+
+
+def _lag_chain(place: Place) -> None:
+    place.file("certificates/web/chain.pem").write_bytes(place.file("authorities/root/cert.pem").read_bytes())
+
+
+def _lose_key(place: Place) -> None:
+    place.file("certificates/web/key.pem").resolve().unlink()
+
+
+def _pass(days: int):
+    def wait(place: Place) -> None:
+        place.now = START + timedelta(days=days)
+
+    return wait
+
+
+def _edit(old: str, new: str):
+    return lambda place: place.edit(old, new)
+
+
+def _edit_cnf(place: Place) -> None:
+    path = place.file("certificates/web/openssl.cnf")
+    path.write_text(path.read_text() + "# edited by hand\n")
+
+
+def _open_key(place: Place) -> None:
+    place.file("certificates/web/key.pem").resolve().chmod(0o644)
+
+
+WEB = "certificate.web"
+OPS = "certificate.ops"
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "actions"),
+    [
+        pytest.param(
+            _edit("[www.acme.example], days: 90", "[www.acme.example], days: 60"),
+            {},
+            {WEB: Action.MODIFY},
+            id="an edited lifetime",
+        ),
+        pytest.param(
+            _edit("[www.acme.example]", "[www.acme.example, acme.example]"),
+            {},
+            {WEB: Action.MODIFY},
+            id="an added name",
+        ),
+        pytest.param(
+            _edit("{issuer: issuing, dns", "{issuer: issuing, key: ecdsa-p384, dns"),
+            {},
+            {WEB: Action.REKEY},
+            id="another key size",
+        ),
+        pytest.param(_pass(61), {}, {WEB: Action.RENEW, OPS: Action.RENEW}, id="soon expiring certificates"),
+        pytest.param(_pass(91), {}, {WEB: Action.RENEW, OPS: Action.RENEW}, id="expired certificates"),
+        pytest.param(
+            _edit(
+                "{common_name: Issuing}\n    key: {type: ecdsa, curve: P-256",
+                "{common_name: Issuing}\n    key: {type: ecdsa, curve: P-384",
+            ),
+            {"allow": ("authority.issuing",), "allow_many": True},
+            {"authority.issuing": Action.REKEY, WEB: Action.MODIFY, OPS: Action.MODIFY},
+            id="a replaced issuer, and everything beneath it",
+        ),
+        pytest.param(_swap_certificates, {}, {WEB: Action.REKEY}, id="a swapped certificate"),
+        pytest.param(_damage_certificate, {}, {WEB: Action.MODIFY}, id="a damaged certificate"),
+        pytest.param(_lose_key, {}, {WEB: Action.REKEY}, id="a deleted leaf key"),
+        pytest.param(_lag_chain, {}, {WEB: Action.REENCODE}, id="a chain file that lags"),
+        pytest.param(_edit_cnf, {}, {WEB: Action.REENCODE}, id="an edited openssl.cnf"),
+        pytest.param(_open_key, {}, {WEB: Action.REENCODE}, id="a key that others can read"),
+    ],
+)
+def test_difference_is_found_and_mended(place, change, options, actions):
+    change(place)
+
+    plan = place.plan(**options)
+    assert {change.address: change.action for change in plan.changes} == actions
+    assert all(change.findings for change in plan.changes)
+
+    place.apply(**options)
+    assert place.plan().changes == ()
+
+
+def test_renewing_an_authority_with_its_key_leaves_its_leaves_alone(place):
+    leaf = place.certificate("certificates/web")
+    key = place.file("authorities/issuing/key.pem").read_bytes()
+
+    place.apply(replace=("authority.issuing",))
+
+    assert place.certificate("certificates/web") == leaf
+    assert place.file("authorities/issuing/key.pem").read_bytes() == key
+    assert place.plan().changes == ()
+
+
+def test_damaged_key_is_blocked_and_never_replaced(place):
+    key = place.file("certificates/web/key.pem").resolve()
+    key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    os.chmod(key, 0o600)
+
+    plan = place.plan()
+
+    (blocked,) = plan.blocked
+    assert blocked.address == WEB
+    assert blocked.is_fault
+    assert "--replace" in blocked.way_out
+    place.apply()
+    assert key.read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----\nAAAA")
+
+
+def test_authority_without_its_key_is_offline_and_only_what_needs_it_waits(place):
+    place.file("authorities/root/key.pem").unlink()
+    place.edit("days: 1095", "days: 1000")
+    place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
+
+    plan = place.plan()
+
+    assert {change.address: change.action for change in plan.changes} == {
+        "authority.root": Action.BLOCKED,
+        "authority.issuing": Action.BLOCKED,
+        WEB: Action.MODIFY,
+    }
+    assert not any(change.is_fault for change in plan.blocked)
+
+
+def test_rekeying_an_authority_needs_permission(place):
+    place.edit("Issuing}\n    key: {type: ecdsa, curve: P-256", "Issuing}\n    key: {type: ecdsa, curve: P-384")
+    key = place.file("authorities/issuing/key.pem").read_bytes()
+
+    with pytest.raises(PkiplanError) as refused:
+        place.apply()
+
+    assert "--allow authority.issuing" in " ".join(d.summary + d.hint for d in refused.value.diagnostics)
+    assert place.file("authorities/issuing/key.pem").read_bytes() == key
+
+
+def test_unmanaged_file_is_shown_and_left_alone(place):
+    stranger = place.file("certificates/web/notes.txt")
+    stranger.write_text("mine")
+
+    plan = place.plan()
+
+    assert [file.path for file in plan.unmanaged] == ["certificates/web/notes.txt"]
+    assert plan.changes == ()
+
+
+def test_saved_plan_is_carried_out_once(place):
+    place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
+    saved = workflow.save_plan(workflow.make_plan(place.request()), "plan.json")
+    found = workflow.resolve_apply_input("plan.json")
+    planned = workflow.plan_to_apply(found, place.request(), prompt=None)
+    workflow.apply(planned, found, jobs=1, lock_timeout=0, progress=lambda event: None, stop=threading.Event())
+
+    with pytest.raises(StalePlanError) as refused:
+        workflow.plan_to_apply(workflow.resolve_apply_input("plan.json"), place.request(), prompt=None)
+
+    assert saved.path == "plan.json"
+    assert "certificates/web/cert.pem" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        pytest.param(
+            _edit("www.acme.example, acme.example", "www.acme.example, b.example"), "site.yaml", id="an edited manifest"
+        ),
+        pytest.param(_swap_certificates, "certificates/web/cert.pem", id="a swapped file"),
+        pytest.param(_pass(70), "certificate.ops", id="something fell due meanwhile"),
+    ],
+)
+def test_stale_plan_is_refused_and_says_what_differs(place, change, named):
+    place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
+    workflow.save_plan(workflow.make_plan(place.request()), "plan.json")
+    change(place)
+
+    with pytest.raises(StalePlanError) as refused:
+        workflow.plan_to_apply(workflow.resolve_apply_input("plan.json"), place.request(), prompt=None)
+
+    assert named in str(refused.value)
+
+
+def test_plan_made_for_one_site_does_not_fit_another(place, tmp_path):
+    place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
+    workflow.save_plan(workflow.make_plan(place.request()), "plan.json")
+    place.edit("site: acme", "site: other")
+
+    with pytest.raises(StalePlanError):
+        workflow.plan_to_apply(workflow.resolve_apply_input("plan.json"), place.request(), prompt=None)
