@@ -84,7 +84,7 @@ def without(extensions: tuple[Extension, ...], *words: str) -> tuple[Extension, 
     return tuple(extension for extension in extensions if extension.oid not in oids)
 
 
-def certificate(key: KeySpec = EC, **changes: Any) -> Resource:
+def certificate(spec: KeySpec = EC, /, **changes: Any) -> Resource:
     fields: dict[str, Any] = {
         "address": "certificate.web",
         "kind": Kind.CERTIFICATE,
@@ -94,15 +94,15 @@ def certificate(key: KeySpec = EC, **changes: Any) -> Resource:
         "issuer": "authority.root",
         "subject": name("O=Acme", "CN=www.acme.example"),
         "extensions": SERVER,
-        "digest": default_digest(key),
-        "key": ManagedKey(spec=key),
+        "digest": default_digest(spec),
+        "key": ManagedKey(spec=spec),
         "validity": Validity(lifetime=timedelta(days=90) - timedelta(seconds=1)),
         "directory": "certificates/web",
     }
     return Resource(**(fields | changes))
 
 
-def authority(key: KeySpec = EC, **changes: Any) -> Resource:
+def authority(spec: KeySpec = EC, /, **changes: Any) -> Resource:
     fields = {
         "address": "authority.root",
         "kind": Kind.AUTHORITY,
@@ -113,7 +113,7 @@ def authority(key: KeySpec = EC, **changes: Any) -> Resource:
         "extensions": AUTHORITY,
         "directory": "authorities/root",
     }
-    return certificate(key, **(fields | changes))
+    return certificate(spec, **(fields | changes))
 
 
 @cache
