@@ -119,7 +119,7 @@ class _Executor:
         finally:
             self._work.forget_everything()
         if is_clean:
-            self._journal.end()
+            is_clean = self._end()
         return ApplyReport(
             results=tuple(
                 ChangeResult(
@@ -131,6 +131,7 @@ class _Executor:
                 for change in pending
             ),
             is_interrupted=self._stop.is_set(),
+            notes=() if is_clean else ("something is left unfinished; the next apply finishes or discards it first",),
         )
 
     def _begin(self) -> None:
@@ -138,6 +139,13 @@ class _Executor:
             self._journal.begin()
         except OSError as error:
             raise PkiplanError.of(f"cannot begin: {_words(error)}; nothing was changed", code="journal") from None
+
+    def _end(self) -> bool:
+        try:
+            self._journal.end()
+        except OSError:
+            return False
+        return True
 
     def _each(self, changes: Iterable[Change], step: Callable[[Change], None]) -> None:
         """Do one step for each change, `jobs` at a time; begin nothing more once asked to stop."""

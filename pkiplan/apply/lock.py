@@ -47,8 +47,9 @@ def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
             code="lock",
         ) from None
     try:
+        recovered = _recovered(site)
         with _holder(site):
-            yield _recovered(site)
+            yield recovered
     finally:
         lock.release()
 
@@ -56,24 +57,28 @@ def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
 @contextlib.contextmanager
 def _holder(site: Site) -> Iterator[None]:
     """Write down who holds the lock, for whoever waits; the lock does not depend on it."""
+    told = {
+        "pid": own_pid(),
+        "host": host_name(),
+        "user": os.environ.get("USER") or str(os.geteuid()),
+        "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    with contextlib.suppress(OSError), _control(site) as control:
+        filesystem.unlink(control, LOCK_HOLDER_FILE)
+        filesystem.create_file(control, LOCK_HOLDER_FILE, json.dumps(told).encode() + b"\n", filesystem.PRIVATE)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError), _control(site) as control:
+            filesystem.unlink(control, LOCK_HOLDER_FILE)
+
+
+@contextlib.contextmanager
+def _control(site: Site) -> Iterator[int]:
     tree = open_tree(site)
     try:
         with tree.directory(CONTROL_DIRECTORY) as control:
-            told = {
-                "pid": own_pid(),
-                "host": host_name(),
-                "user": os.environ.get("USER") or str(os.geteuid()),
-                "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            }
-            with contextlib.suppress(OSError):
-                filesystem.unlink(control, LOCK_HOLDER_FILE)
-                content = json.dumps(told).encode() + b"\n"
-                filesystem.create_file(control, LOCK_HOLDER_FILE, content, filesystem.PRIVATE)
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):
-                    filesystem.unlink(control, LOCK_HOLDER_FILE)
+            yield control
     finally:
         tree.close()
 

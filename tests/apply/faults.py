@@ -30,6 +30,7 @@ class FaultyOs:
         self.at = at
         self.error = error
         self.calls: list[str] = []
+        self.trace: list[tuple[str, str]] = []
         self.is_dead = False
 
     def __getattr__(self, name: str) -> Any:
@@ -61,6 +62,10 @@ class FaultyOs:
             raise Killed
         number = len(self.calls)
         self.calls.append(name)
+        if isinstance(what, int):
+            self.trace.append((name, os.readlink(f"/proc/self/fd/{what}")))
+        else:
+            self.trace.append((name, str(what)))
         if number != self.at:
             return
         if self.error is None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pkiplan.apply import executor
+from pkiplan.apply import durability
+from pkiplan.apply.issuing import issue
 from pkiplan.apply.results import ApplyEvent, Done, EventKind, Failed, NotRun
 from pkiplan.cache import open_cache
 from pkiplan.errors import PkiplanError
@@ -279,14 +280,14 @@ def test_a_pruned_authority_is_archived_whole(bench: Workbench) -> None:
 
 def test_a_failure_in_one_branch_leaves_the_others_to_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Workbench(tmp_path).write(TWO_BRANCHES)
-    real = executor.issue
+    real = issue
 
     def failing(work: object, resource: object, change: object) -> object:
         if getattr(resource, "address", "") == "authority.other":
             raise PkiplanError.of("the dice fell badly")
         return real(work, resource, change)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(executor, "issue", failing)
+    monkeypatch.setattr("pkiplan.apply.executor.issue", failing)
     report = bench.apply(jobs=2)
     monkeypatch.undo()
 
@@ -308,7 +309,7 @@ def test_a_fault_of_ours_is_a_failure_that_shows_no_secret(bench: Workbench, mon
     def broken(*_: object) -> object:
         raise RuntimeError("-----BEGIN PRIVATE KEY----- hunter2")
 
-    monkeypatch.setattr(executor, "issue", broken)
+    monkeypatch.setattr("pkiplan.apply.executor.issue", broken)
     report = bench.apply()
 
     (failed,) = report.failed
@@ -456,14 +457,14 @@ def test_the_line_is_in_the_index_before_the_certificate_is_published(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    real = executor.durability.sync_group
+    real = durability.sync_group
 
     def looking(*arguments: object) -> None:
         seen.append(len((bench.tree / "authorities/issuing/index.txt").read_text().splitlines()))
         assert not (bench.tree / "certificates/web/cert.pem").exists()
         real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(executor.durability, "sync_group", looking)
+    monkeypatch.setattr(durability, "sync_group", looking)
     bench.applied()
 
     assert seen == [1]
@@ -471,7 +472,7 @@ def test_the_line_is_in_the_index_before_the_certificate_is_published(
 
 def test_a_refused_plan_is_not_carried_out(bench: Workbench) -> None:
     bench.applied()
-    with pytest.raises(PkiplanError, match="authority.issuing"):
+    with pytest.raises(PkiplanError, match=r"authority\.issuing"):
         bench.apply(PlanOptions(replace=("authority.issuing",), rekey=True))
 
 

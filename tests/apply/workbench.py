@@ -54,6 +54,7 @@ certificates:
 """
 
 SMALL_SITE = AUTHORITIES + WEB
+DEFAULTS = PlanOptions()
 
 
 class CnfDigests(Mapping[str, str]):
@@ -105,7 +106,7 @@ class Workbench:
 
     def plan(
         self,
-        options: PlanOptions = PlanOptions(),
+        options: PlanOptions = DEFAULTS,
         *,
         now: datetime = NOW,
         opens: bool = False,
@@ -116,7 +117,7 @@ class Workbench:
 
     def apply(
         self,
-        options: PlanOptions = PlanOptions(),  # noqa: B008
+        options: PlanOptions = DEFAULTS,
         *,
         now: datetime = NOW,
         jobs: int = 1,
@@ -148,12 +149,12 @@ class Workbench:
                 cache=self.cache,
             )
 
-    def applied(self, options: PlanOptions = PlanOptions(), **kwargs: object) -> ApplyReport:  # noqa: B008
+    def applied(self, options: PlanOptions = DEFAULTS, **kwargs: object) -> ApplyReport:
         report = self.apply(options, **kwargs)  # type: ignore[arg-type]
         assert report.is_complete, report.results
         return report
 
-    def actions(self, options: PlanOptions = PlanOptions(), *, now: datetime = NOW) -> dict[str, Action]:  # noqa: B008
+    def actions(self, options: PlanOptions = DEFAULTS, *, now: datetime = NOW) -> dict[str, Action]:
         return {change.address: change.action for change in self.plan(options, now=now).changes}
 
     def names(self) -> set[str]:
