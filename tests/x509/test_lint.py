@@ -67,11 +67,11 @@ def san(*names: object, critical: bool = False) -> Extension:
 
 
 def server(*extensions: Extension, **changes: object) -> Resource:
-    return certificate(**({"extensions": replaced(SERVER, *extensions)} | changes))  # type: ignore[arg-type]
+    return certificate(**({"extensions": replaced(SERVER, *extensions)} | changes))
 
 
 def root(*extensions: Extension, **changes: object) -> Resource:
-    return authority(**({"extensions": replaced(AUTHORITY, *extensions)} | changes))  # type: ignore[arg-type]
+    return authority(**({"extensions": replaced(AUTHORITY, *extensions)} | changes))
 
 
 def issuing(*extensions: Extension, **changes: object) -> Resource:
