@@ -10,7 +10,9 @@ from pkiplan.manifest.resources import Settings
 from pkiplan.model.resource import Resource
 
 
-def check_site(resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems) -> dict[str, Resource]:
+def check_site(
+    resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems
+) -> dict[str, Resource]:
     """Report what is wrong among resources, and return them in order: issuers before what they issue, else by address."""
     _check_path_lengths(resources, settings, problems)
     _check_directories(resources, settings, problems)
@@ -36,7 +38,9 @@ def _in_order(resources: dict[str, Resource]) -> dict[str, Resource]:
     return ordered
 
 
-def _check_path_lengths(resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems) -> None:
+def _check_path_lengths(
+    resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems
+) -> None:
     """Check that no authority has more authorities below it than it may (RFC 5280, 4.2.1.9)."""
     for resource in resources.values():
         if not resource.is_authority or resource.issuer is None:
@@ -77,19 +81,26 @@ def _check_directories(resources: dict[str, Resource], settings: MappingABC[str,
             first, second = sorted((around[1], address), key=lambda known: settings[known].mark_of("dir"))
             same = directory == around[0]
             what = "write the same files in" if same else "lie one within the other:"
-            shown_directory = shown(resources[second].directory) if same else f"{shown(resources[first].directory)}, {shown(resources[second].directory)}"
+            shown_directory = (
+                shown(resources[second].directory)
+                if same
+                else f"{shown(resources[first].directory)}, {shown(resources[second].directory)}"
+            )
             problems.error(
                 settings[second].mark_of("dir"),
                 f"`{first}` and `{second}` {what} {shown_directory}",
                 code="two-writers",
-                hint="give each a `dir:` of its own" + (", with `{{ each.key }}` in it" if resources[second].element else ""),
+                hint="give each a `dir:` of its own"
+                + (", with `{{ each.key }}` in it" if resources[second].element else ""),
                 notes=[problems.note(settings[first].mark, "the other one is here")],
             )
         else:
             around = (directory, address)
 
 
-def _check_adopted_files(resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems) -> None:
+def _check_adopted_files(
+    resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems
+) -> None:
     """Check that no adopted certificate is written by two, nor lies where something else is written."""
     writers: dict[str, str] = {}
     for address, resource in resources.items():
@@ -105,5 +116,8 @@ def _check_adopted_files(resources: dict[str, Resource], settings: MappingABC[st
             )
         if resource.key.path == resource.cert_path:
             problems.error(
-                settings[address].mark_of("cert_path"), "key and certificate are the same file", code="two-writers", hint="an `outputs:` of format `pem-combined` holds both"
+                settings[address].mark_of("cert_path"),
+                "key and certificate are the same file",
+                code="two-writers",
+                hint="an `outputs:` of format `pem-combined` holds both",
             )

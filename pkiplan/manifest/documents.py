@@ -68,7 +68,10 @@ class DocumentLoader:
             self._merge(document)
         if not self._unusable and "version" not in self._manifest.scalars and roots:
             self._problems.error(
-                roots[0].mark, "`version: 1` is missing", code="missing-key", hint="it says which language the manifest is written in; put it first"
+                roots[0].mark,
+                "`version: 1` is missing",
+                code="missing-key",
+                hint="it says which language the manifest is written in; put it first",
             )
         return self._manifest if roots else None
 
@@ -92,6 +95,7 @@ class DocumentLoader:
         before = self._problems.errors
         documents = read_documents(text, number, self._problems)
         source.documents = documents
+        self._problems.complete_paths()
         found: list[Mapping] = []
         for document in documents:
             if isinstance(document, Mapping):
@@ -144,7 +148,10 @@ class DocumentLoader:
         for node, node_mark in nodes:
             if node.__class__ is Templated:
                 self._problems.error(
-                    node_mark, f"`{key}` takes no templates", code="template", hint="variables are known only once all files are read"
+                    node_mark,
+                    f"`{key}` takes no templates",
+                    code="template",
+                    hint="variables are known only once all files are read",
                 )
             elif node.__class__ is not str or not node:
                 self._problems.error(node_mark, f"expected a path or pattern, not {kind_of(node)}", code="wrong-type")
@@ -224,5 +231,3 @@ class DocumentLoader:
         self._problems.error(
             mark, summary, code="duplicate-key", at_key=True, notes=[self._problems.note(first, "first defined here")]
         )
-
-

@@ -22,7 +22,9 @@ _DURATION = re.compile(r"([0-9]{1,12})([smhdwy])")
 _DURATIONS = re.compile(r"(?:[0-9]{1,12}[smhdwy])+")
 _SHARE = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 # RFC 3339, 5.6; seconds may not have fractions, because a certificate has none.
-_MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})([Zz]|[+-][0-9]{2}:[0-9]{2}))?")
+_MOMENT = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
+)
 
 DURATION_PATTERN = "^([0-9]+[smhdwy])+$"
 # The year 9999 is the last that a certificate can name (RFC 5280, 4.1.2.5); what begins now must end before.
@@ -75,7 +77,9 @@ def renew_before(text: str) -> RenewBefore:
     fraction = Fraction(int(share[1]), int(share[2]))
     if fraction >= 1:
         raise BadValueError(
-            f"a share of {shown(text)} would renew at once, every time", code="duration", hint="write a share below 1, such as `1/3`"
+            f"a share of {shown(text)} would renew at once, every time",
+            code="duration",
+            hint="write a share below 1, such as `1/3`",
         )
     return fraction
 

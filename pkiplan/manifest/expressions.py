@@ -159,7 +159,7 @@ def _int(value: Any) -> int:
     if isinstance(value, int):
         return int(value)
     text = value.strip() if isinstance(value, str) else str(value)
-    if isinstance(value, float) and value == value and abs(value) < 1e15:  # noqa: PLR0124  # NaN differs from itself
+    if isinstance(value, float) and value == value and abs(value) < 1e15:  # NaN differs from itself
         return int(value)
     if not text.lstrip("-").isdecimal() or len(text) > 30 or not text.isascii():
         raise ExpressionError(f"`int` cannot read {shown(text)} as a number")
@@ -268,7 +268,38 @@ MAP_METHODS: dict[str, Callable[..., Any]] = {
     "keys": list,
     "values": lambda mapping: list(mapping.values()),
 }
-TESTS = frozenset({"defined", "undefined", "none", "string", "number", "integer", "boolean", "mapping", "sequence", "true", "false", "even", "odd", "in", "==", "eq", "ne", "!=", "lt", "<", "le", "<=", "gt", ">", "ge", ">=", "lower", "upper"})
+TESTS = frozenset(
+    {
+        "defined",
+        "undefined",
+        "none",
+        "string",
+        "number",
+        "integer",
+        "boolean",
+        "mapping",
+        "sequence",
+        "true",
+        "false",
+        "even",
+        "odd",
+        "in",
+        "==",
+        "eq",
+        "ne",
+        "!=",
+        "lt",
+        "<",
+        "le",
+        "<=",
+        "gt",
+        ">",
+        "ge",
+        ">=",
+        "lower",
+        "upper",
+    }
+)
 
 _ALLOWED = (
     nodes.Output, nodes.TemplateData, nodes.Const, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.List,
@@ -349,7 +380,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         """Call a method from the list."""
         if isinstance(obj, _Method):
             return self._counted(obj.function)(obj.owner, *arguments, **named)
-        raise ExpressionError("only the methods of text and maps can be called", f"known: {listed(sorted(TEXT_METHODS))}")
+        raise ExpressionError(
+            "only the methods of text and maps can be called", f"known: {listed(sorted(TEXT_METHODS))}"
+        )
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
         """Compute with numbers; only `+` also joins texts and lists."""
@@ -463,7 +496,9 @@ def undefined_variable(message: str, variables: Mapping[str, Any]) -> Expression
 def undefined_name(name: str, variables: Mapping[str, Any]) -> ExpressionError:
     """Tell of a variable that does not exist, with the nearest one that does."""
     if name == "each":
-        return ExpressionError("`each` exists only beneath a resource with `for_each`", "add `for_each:`, or write the value")
+        return ExpressionError(
+            "`each` exists only beneath a resource with `for_each`", "add `for_each:`, or write the value"
+        )
     known = [*variables, *(variables.get("vars") or {})]
     return ExpressionError(
         f"undefined variable {shown(name)}",
@@ -490,7 +525,11 @@ def _check(tree: nodes.Template) -> None:
             raise ExpressionError(f"unknown filter {shown(node.name)}", did_you_mean(node.name, FILTERS))
         if isinstance(node, nodes.Test) and node.name not in TESTS:
             raise ExpressionError(f"unknown test {shown(node.name)}", did_you_mean(node.name, TESTS))
-        if isinstance(node, nodes.Const) and isinstance(node.value, int) and node.value.bit_length() > LARGEST_NUMBER_BITS:
+        if (
+            isinstance(node, nodes.Const)
+            and isinstance(node.value, int)
+            and node.value.bit_length() > LARGEST_NUMBER_BITS
+        ):
             raise ExpressionError("a number that is too large")
         if isinstance(node, nodes.Call):
             _check_call(node)
@@ -500,7 +539,9 @@ def _check(tree: nodes.Template) -> None:
 def _check_call(node: nodes.Call) -> None:
     if not isinstance(node.node, nodes.Getattr):
         name = node.node.name if isinstance(node.node, nodes.Name) else "this"
-        raise ExpressionError(f"`{name}` is no function of a manifest's expressions", f"filters: {listed(sorted(FILTERS))}")
+        raise ExpressionError(
+            f"`{name}` is no function of a manifest's expressions", f"filters: {listed(sorted(FILTERS))}"
+        )
     if node.node.attr not in TEXT_METHODS and node.node.attr not in MAP_METHODS:
         raise ExpressionError(
             f"unknown method {shown(node.node.attr)}", did_you_mean(node.node.attr, {**TEXT_METHODS, **MAP_METHODS})

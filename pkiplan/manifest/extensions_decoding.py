@@ -48,7 +48,7 @@ from pkiplan.model.extensions import (
     TlsFeature,
     UserNotice,
 )
-from pkiplan.model.names import DistinguishedName, GeneralName, GeneralNameKind, OtherNameValue
+from pkiplan.model.names import GeneralName, GeneralNameKind, OtherNameValue
 
 LARGEST_DER = 65_536
 
@@ -90,7 +90,9 @@ def _extended_key_usage(oids: list[str]) -> ExtendedKeyUsage:
     return ExtendedKeyUsage(tuple(sorted(set(oids))))
 
 
-KEY_USAGE = Wrapped(Listed(Choice({word: word for word in KEY_USAGES}, forbidden=_KEY_USAGE_HINTS), _key_usage, of="key usages"))
+KEY_USAGE = Wrapped(
+    Listed(Choice({word: word for word in KEY_USAGES}, forbidden=_KEY_USAGE_HINTS), _key_usage, of="key usages")
+)
 EXTENDED_KEY_USAGE = Wrapped(
     Listed(
         Text("an extended key usage by word or OID", _purpose, examples=tuple(EXTENDED_KEY_USAGES)),
@@ -138,7 +140,9 @@ def der_text(text: str) -> bytes:
         raise BadValueError(f"more than {LARGEST_DER} bytes of DER", code="der")
     if not _is_one_value(data):
         raise BadValueError(
-            f"{shown(text)} is no DER: its length does not fit", code="der", hint="the bytes are those inside of extnValue, tag and length first"
+            f"{shown(text)} is no DER: its length does not fit",
+            code="der",
+            hint="the bytes are those inside of extnValue, tag and length first",
         )
     return data
 
@@ -182,6 +186,8 @@ def asn1_text(text: str) -> tuple[bytes, str]:
     """Read a value in OpenSSL's generator syntax; the text goes along for the cnf."""
     from pkiplan.x509.asn1_generator import GeneratorError, generate
 
+    if any(char < " " or "\x7f" <= char <= "\x9f" for char in text) or text != text.strip():
+        raise BadValueError(f"a control character, or a blank at an end: {shown(text)}", code="control-character")
     try:
         return generate(text), text
     except GeneratorError as error:
@@ -192,7 +198,11 @@ def asn1_text(text: str) -> tuple[bytes, str]:
         ) from error
 
 
-_DER = Key(Text("DER in hexadecimal or base64", der_text, raw=True), "The value as DER, in hexadecimal or base64.", examples=("0500",))
+_DER = Key(
+    Text("DER in hexadecimal or base64", der_text, raw=True),
+    "The value as DER, in hexadecimal or base64.",
+    examples=("0500",),
+)
 _ASN1 = Key(
     Text("a value in OpenSSL's generator syntax", asn1_text),
     "The value in OpenSSL's generator syntax (ASN1_generate_nconf(3)).",
@@ -201,8 +211,10 @@ _ASN1 = Key(
 
 
 def _exactly_one(fields: dict[str, Any], first: str, second: str) -> None:
-    if (first in fields) == (second in fields):
-        raise BadValueError(f"expected either `{first}` or `{second}`", code="conflict" if first in fields else "missing-key")
+    if first in fields and second in fields:
+        raise BadValueError(f"`{first}` and `{second}` exclude each other", code="conflict")
+    if first not in fields and second not in fields:
+        raise BadValueError(f"expected either `{first}` or `{second}`", code="missing-key")
 
 
 def _other_name(fields: dict[str, Any]) -> GeneralName:
@@ -230,15 +242,27 @@ GENERAL_NAMES: dict[str, Key] = {
         "DNS names, one or a list. Written in Unicode they are stored as A-labels; a wildcard may only be the whole leftmost label.",
         examples=(["www.example.com", "*.example.com"],),
     ),
-    "ip": Key(Listed(_IP, of="IP addresses"), "IP addresses, v4 or v6, one or a list.", examples=(["10.0.0.2", "2001:db8::2"],)),
-    "uri": Key(Listed(Text("a URI", names.uri), of="URIs"), "URIs, one or a list.", examples=(["spiffe://example.com/web"],)),
-    "email": Key(Listed(Text("a mailbox", names.email), of="mailboxes"), "Mailboxes, one or a list.", examples=(["ops@example.com"],)),
+    "ip": Key(
+        Listed(_IP, of="IP addresses"),
+        "IP addresses, v4 or v6, one or a list.",
+        examples=(["10.0.0.2", "2001:db8::2"],),
+    ),
+    "uri": Key(
+        Listed(Text("a URI", names.uri), of="URIs"), "URIs, one or a list.", examples=(["spiffe://example.com/web"],)
+    ),
+    "email": Key(
+        Listed(Text("a mailbox", names.email), of="mailboxes"),
+        "Mailboxes, one or a list.",
+        examples=(["ops@example.com"],),
+    ),
     "upn": Key(
         Listed(Text("a user principal name", names.upn), of="user principal names"),
         "User principal names, as Active Directory wants them for smart cards.",
         examples=(["ops@corp.example"],),
     ),
-    "rid": Key(Listed(Text("an object identifier", names.rid), of="object identifiers"), "Registered IDs: object identifiers."),
+    "rid": Key(
+        Listed(Text("an object identifier", names.rid), of="object identifiers"), "Registered IDs: object identifiers."
+    ),
     "dir_name": Key(Listed(_DirName(), of="subjects"), "Directory names, each written like a subject."),
     "other_name": Key(
         Listed(_OTHER_NAME, of="otherNames"),
@@ -257,9 +281,18 @@ def _subtrees(fields: dict[str, Any]) -> tuple[GeneralName, ...]:
 
 _SUBTREES = Table(
     {
-        "dns": Key(Listed(Text("a domain", names.dns_subtree), of="domains"), "Domains, each for itself and all beneath it."),
-        "ip": Key(Listed(Text("a network", names.ip_subtree), of="networks"), "Networks in CIDR form.", examples=(["10.0.0.0/8"],)),
-        "uri": Key(Listed(Text("a host", names.uri_subtree), of="hosts"), "Hosts of URIs; `.example.com` stands for all hosts beneath it."),
+        "dns": Key(
+            Listed(Text("a domain", names.dns_subtree), of="domains"), "Domains, each for itself and all beneath it."
+        ),
+        "ip": Key(
+            Listed(Text("a network", names.ip_subtree), of="networks"),
+            "Networks in CIDR form.",
+            examples=(["10.0.0.0/8"],),
+        ),
+        "uri": Key(
+            Listed(Text("a host", names.uri_subtree), of="hosts"),
+            "Hosts of URIs; `.example.com` stands for all hosts beneath it.",
+        ),
         "email": Key(
             Listed(Text("a mailbox, host or domain", names.email_subtree), of="mailboxes, hosts or domains"),
             "Mailboxes, hosts, or `.example.com` for all hosts beneath it.",
@@ -279,7 +312,11 @@ def _name_constraints(fields: dict[str, Any]) -> NameConstraints:
 
 NAME_CONSTRAINTS_TABLE = Table(
     {
-        "permitted": Key(_SUBTREES, "Names below must fall in one of these subtrees, for each kind of name that is listed.", merges=True),
+        "permitted": Key(
+            _SUBTREES,
+            "Names below must fall in one of these subtrees, for each kind of name that is listed.",
+            merges=True,
+        ),
         "excluded": Key(_SUBTREES, "Names below must not fall in any of these subtrees.", merges=True),
     },
     "name constraints: `permitted`, `excluded`",
@@ -292,8 +329,12 @@ def _notice(fields: dict[str, Any]) -> UserNotice:
     if not fields:
         raise BadValueError("an empty notice", code="empty")
     if ("organization" in fields) != ("numbers" in fields):
-        raise BadValueError("`organization` and `numbers` of a notice go together (RFC 5280, 4.2.1.4)", code="missing-key")
-    return UserNotice(text=fields.get("text"), organization=fields.get("organization"), numbers=fields.get("numbers", ()))
+        raise BadValueError(
+            "`organization` and `numbers` of a notice go together (RFC 5280, 4.2.1.4)", code="missing-key"
+        )
+    return UserNotice(
+        text=fields.get("text"), organization=fields.get("organization"), numbers=fields.get("numbers", ())
+    )
 
 
 def _display_text(text: str) -> str:
@@ -347,7 +388,10 @@ POLICIES = Wrapped(
             mapping=Table(
                 {
                     "oid": Key(Text("an OID or `any`", _policy_oid), "The policy."),
-                    "cps": Key(Listed(Text("a URI", names.uri_text), of="URIs"), "Where the certification practice statement is."),
+                    "cps": Key(
+                        Listed(Text("a URI", names.uri_text), of="URIs"),
+                        "Where the certification practice statement is.",
+                    ),
                     "notice": Key(Listed(_NOTICE, of="notices"), "What is shown to a relying party."),
                 },
                 "a policy",
@@ -371,7 +415,9 @@ def _policy_constraints(fields: dict[str, Any]) -> PolicyConstraints:
 POLICY_CONSTRAINTS = Wrapped(
     Table(
         {
-            "require_explicit_policy": Key(Integer(0, 1000), "After how many certificates an explicit policy is required."),
+            "require_explicit_policy": Key(
+                Integer(0, 1000), "After how many certificates an explicit policy is required."
+            ),
             "inhibit_policy_mapping": Key(Integer(0, 1000), "After how many certificates policy mapping is inhibited."),
         },
         "policy constraints",
@@ -408,7 +454,9 @@ AIA = Wrapped(
     Table(
         {
             "ocsp": Key(_URIS, "Where the issuer's OCSP responder is.", examples=("http://ocsp.example.com",)),
-            "ca_issuers": Key(_URIS, "Where the issuer's certificate is.", examples=("http://pki.example.com/issuing.crt",)),
+            "ca_issuers": Key(
+                _URIS, "Where the issuer's certificate is.", examples=("http://pki.example.com/issuing.crt",)
+            ),
         },
         "URIs by access method: `ocsp`, `ca_issuers`, or an OID",
         _aia,
@@ -453,7 +501,9 @@ class _Feature:
         return {"anyOf": [{"enum": list(_FEATURES)}, Integer(0, 65535).schema()]}
 
 
-TLS_FEATURE = Wrapped(Listed(_Feature(), lambda numbers: TlsFeature(tuple(sorted(set(numbers)))), least=1, of="TLS features"))
+TLS_FEATURE = Wrapped(
+    Listed(_Feature(), lambda numbers: TlsFeature(tuple(sorted(set(numbers)))), least=1, of="TLS features")
+)
 OCSP_NO_CHECK = Wrapped(Boolean(), lambda is_on: OcspNoCheck() if is_on else None)
 
 
@@ -493,16 +543,26 @@ class OtherExtensions:
         for key, _, key_mark, _ in node.entries():
             if key in EXTENSION_NAMES or key in _OWN_IDENTIFIERS:
                 word = EXTENSION_NAMES.get(key, key)
-                hint = "it is always there, made from the key" if "key_identifier" in word else f"write `{word}:` beside `extensions:`"
-                hint = {"basic_constraints": "write `path_length:`", "subject_alt_name": "write `dns:`, `ip:`, …"}.get(word, hint)
-                problems.error(key_mark, f"`{key}` has a word of its own", code="known-extension", hint=hint, at_key=True)
+                hint = (
+                    "it is always there, made from the key"
+                    if "key_identifier" in word
+                    else f"write `{word}:` beside `extensions:`"
+                )
+                hint = {"basic_constraints": "write `path_length:`", "subject_alt_name": "write `dns:`, `ip:`, …"}.get(
+                    word, hint
+                )
+                problems.error(
+                    key_mark, f"`{key}` has a word of its own", code="known-extension", hint=hint, at_key=True
+                )
                 is_sound = False
         if not is_sound:
             return INVALID
         read = _OTHER_EXTENSIONS.read(node, mark, problems)
         if read is INVALID:
             return INVALID
-        return tuple((oid, OtherExtension(oid, der, asn1), critical) for oid, (der, asn1, critical) in sorted(read.items()))
+        return tuple(
+            (oid, OtherExtension(oid, der, asn1), critical) for oid, (der, asn1, critical) in sorted(read.items())
+        )
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
@@ -510,8 +570,4 @@ class OtherExtensions:
 
 
 _OWN_IDENTIFIERS = ("subject_key_identifier", "authority_key_identifier")
-_OTHER_EXTENSIONS = Table(
-    {}, "extensions by OID", other=(_other_oid, _OTHER_EXTENSION), other_pattern=_OID_KEY_PATTERN
-)
-
-
+_OTHER_EXTENSIONS = Table({}, "extensions by OID", other=(_other_oid, _OTHER_EXTENSION), other_pattern=_OID_KEY_PATTERN)

@@ -8,8 +8,8 @@ import os
 import stat
 from dataclasses import dataclass
 
-from pkiplan.manifest.values import BadValueError
 from pkiplan.manifest.problems import shown
+from pkiplan.manifest.values import BadValueError
 
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_TOTAL = 256 * 1024 * 1024
@@ -56,7 +56,9 @@ class Files:
         except FileNotFoundError as error:
             raise BadValueError(f"no such file: {shown(self.shown(path))}", code="missing-file") from error
         except OSError as error:
-            raise BadValueError(f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file") from error
+            raise BadValueError(
+                f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file"
+            ) from error
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
@@ -65,14 +67,22 @@ class Files:
                 raise BadValueError(f"{shown(self.shown(path))} is no regular file", code="unreadable-file")
             if status.st_size > LARGEST_FILE or self._total + status.st_size > LARGEST_TOTAL:
                 raise BadValueError(
-                    f"{shown(self.shown(path))} is too large: {status.st_size:,} bytes", code="too-large", hint=f"at most {LARGEST_FILE:,} in a file, {LARGEST_TOTAL:,} in all"
+                    f"{shown(self.shown(path))} is too large: {status.st_size:,} bytes",
+                    code="too-large",
+                    hint=f"at most {LARGEST_FILE:,} in a file, {LARGEST_TOTAL:,} in all",
                 )
             try:
                 data = file.read(LARGEST_FILE + 1)
             except OSError as error:
-                raise BadValueError(f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file") from error
+                raise BadValueError(
+                    f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file"
+                ) from error
         self._total += len(data)
         return data
+
+    def is_executable(self, path: str) -> bool:
+        """Tell whether anybody may execute a file."""
+        return bool(os.stat(path).st_mode & 0o111)
 
     def inside(self, directory: str, path: str) -> str:
         """Return the absolute path of a file that a manifest in `directory` names; it must not lead out of the site."""
@@ -82,7 +92,9 @@ class Files:
         for candidate in (absolute, os.path.realpath(absolute)):
             if not any(candidate == root or candidate.startswith(root.rstrip("/") + "/") for root in self._all_roots()):
                 raise BadValueError(
-                    f"{shown(path)} leads out of the site", code="unsafe-path", hint="name that file or its directory on the command line, beside the manifest"
+                    f"{shown(path)} leads out of the site",
+                    code="unsafe-path",
+                    hint="name that file or its directory on the command line, beside the manifest",
                 )
         return absolute
 
@@ -94,14 +106,20 @@ class Files:
         if not glob.has_magic(pattern):
             return [self.inside(directory, pattern)]
         if pattern.startswith("/") or ".." in pattern.split("/"):
-            raise BadValueError(f"the pattern {shown(pattern)} leads out of the site", code="unsafe-path", hint="write a relative pattern without `..`")
+            raise BadValueError(
+                f"the pattern {shown(pattern)} leads out of the site",
+                code="unsafe-path",
+                hint="write a relative pattern without `..`",
+            )
         found: list[str] = []
         for name in glob.iglob(pattern, root_dir=directory, recursive=True):
             absolute = self.inside(directory, name)
             if os.path.isfile(absolute):
                 found.append(absolute)
             if len(found) > MOST_FILES:
-                raise BadValueError(f"the pattern {shown(pattern)} matches more than {MOST_FILES:,} files", code="too-large")
+                raise BadValueError(
+                    f"the pattern {shown(pattern)} matches more than {MOST_FILES:,} files", code="too-large"
+                )
         return sorted(found)
 
     def manifests_of(self, path: str) -> list[str]:
@@ -119,9 +137,15 @@ class Files:
             names = sorted(os.listdir(absolute))
         except OSError as error:
             raise BadValueError(f"cannot read {shown(path)}: {error.strerror}", code="unreadable-file") from error
-        found = [os.path.join(absolute, name) for name in names if name.endswith((".yaml", ".yml")) and not name.startswith(".")]
+        found = [
+            os.path.join(absolute, name)
+            for name in names
+            if name.endswith((".yaml", ".yml")) and not name.startswith(".")
+        ]
         if not found:
-            raise BadValueError(f"no manifest in {shown(path)}", code="missing-file", hint="`pkiplan init` writes a `site.yaml`")
+            raise BadValueError(
+                f"no manifest in {shown(path)}", code="missing-file", hint="`pkiplan init` writes a `site.yaml`"
+            )
         return found
 
 
@@ -136,4 +160,6 @@ def _decoded(data: bytes) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise BadValueError(f"not UTF-8: byte {data[error.start]:#04x} in line {line}", code="not-utf-8", hint="save the file as UTF-8") from error
+        raise BadValueError(
+            f"not UTF-8: byte {data[error.start]:#04x} in line {line}", code="not-utf-8", hint="save the file as UTF-8"
+        ) from error

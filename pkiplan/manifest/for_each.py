@@ -51,13 +51,18 @@ class ForEach:
                 if first is not None:
                     notes = [self._problems.note(mark, "for_each is here")] if element.place else []
                     self._problems.error(
-                        mark, f"`for_each` has the key {shown(element.key)} twice{_at(first.place)}", code="duplicate-element", notes=notes
+                        mark,
+                        f"`for_each` has the key {shown(element.key)} twice{_at(first.place)}",
+                        code="duplicate-element",
+                        notes=notes,
                     )
                     continue
                 other = folded.setdefault(element.key.casefold(), element.key)
                 if other != element.key:
                     self._problems.error(
-                        mark, f"the keys {shown(other)} and {shown(element.key)} of `for_each` differ in case only", code="same-but-case"
+                        mark,
+                        f"the keys {shown(other)} and {shown(element.key)} of `for_each` differ in case only",
+                        code="same-but-case",
                     )
                 found[element.key] = element
                 if len(found) > MOST_ELEMENTS:
@@ -76,7 +81,9 @@ class ForEach:
         elif any(char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in key):
             why = "holds a control character"
         if why:
-            self._problems.error(mark, f"a key of `for_each` {why}: {shown(key)}{_at(element.place)}", code="element-key")
+            self._problems.error(
+                mark, f"a key of `for_each` {why}: {shown(key)}{_at(element.place)}", code="element-key"
+            )
 
     def _read(self, node: Node, mark: int) -> Iterator[Element]:
         if isinstance(node, Sequence):
@@ -138,7 +145,11 @@ class ForEach:
         value: Any = self._variables
         for part in name.split("."):
             if not isinstance(value, dict) or part not in value:
-                hint = did_you_mean(part, value if isinstance(value, dict) else (), otherwise=f"define it under `vars:`, or with `-e {name}=…`")
+                hint = did_you_mean(
+                    part,
+                    value if isinstance(value, dict) else (),
+                    otherwise=f"define it under `vars:`, or with `-e {name}=…`",
+                )
                 raise BadValueError(f"undefined variable {shown(name)}", code="undefined-variable", hint=hint)
             value = value[part]
         if isinstance(value, list):
@@ -151,12 +162,19 @@ class ForEach:
         if not isinstance(node, Sequence) or len(node) != 2:
             wrong_type("the first and the last number: `[1, 200]`", node, mark, self._problems)
             return
-        ends = [Integer(0, 10**15).read(item, item_mark, self._problems) for item, item_mark in zip(node, node.marks, strict=True)]
+        ends = [
+            Integer(0, 10**15).read(item, item_mark, self._problems)
+            for item, item_mark in zip(node, node.marks, strict=True)
+        ]
         first, last = ends
         if isinstance(first, Invalid) or isinstance(last, Invalid):
             return
         if last < first:
-            raise BadValueError(f"the range ends at {last}, before it begins at {first}", code="out-of-range", hint=f"write `[{last}, {first}]`")
+            raise BadValueError(
+                f"the range ends at {last}, before it begins at {first}",
+                code="out-of-range",
+                hint=f"write `[{last}, {first}]`",
+            )
         if last - first >= MOST_ELEMENTS:
             raise BadValueError(f"a range of more than {MOST_ELEMENTS:,} elements", code="too-large")
         for number in range(first, last + 1):
@@ -177,9 +195,15 @@ class ForEach:
                 if not any(row):
                     continue
                 if len(row) != len(header):
-                    raise BadValueError(f"{name}:{rows.line_num}: {len(row)} fields, the header has {len(header)}", code="csv")
+                    raise BadValueError(
+                        f"{name}:{rows.line_num}: {len(row)} fields, the header has {len(header)}", code="csv"
+                    )
                 fields = [field.strip() for field in row]
-                found.append(Element(fields[0], _each(fields[0], dict(zip(header, fields, strict=True))), Place(name, rows.line_num)))
+                found.append(
+                    Element(
+                        fields[0], _each(fields[0], dict(zip(header, fields, strict=True))), Place(name, rows.line_num)
+                    )
+                )
         except csv.Error as error:
             raise BadValueError(f"{name}:{rows.line_num}: not CSV: {error}", code="csv") from error
         return found
@@ -216,10 +240,16 @@ class ForEach:
             group = str(given)
             if group not in inventory.groups:
                 raise BadValueError(
-                    f"no group {shown(group)} in {shown(self._files.shown(path))}", code="inventory", hint=did_you_mean(group, inventory.groups)
+                    f"no group {shown(group)} in {shown(self._files.shown(path))}",
+                    code="inventory",
+                    hint=did_you_mean(group, inventory.groups),
                 )
         return [
-            Element(host, {"key": host, "value": variables, "groups": list(inventory.groups_of(host))}, inventory.places.get(host))
+            Element(
+                host,
+                {"key": host, "value": variables, "groups": list(inventory.groups_of(host))},
+                inventory.places.get(host),
+            )
             for host, variables in inventory.hosts_of(group)
         ]
 
@@ -255,14 +285,35 @@ class ForEachType:
             {"type": "object", "properties": {name: value}, "required": [name], "additionalProperties": False}
             for name, value in (
                 ("var", {"type": "string", "description": "A variable that is a list or a map."}),
-                ("range", {"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 2, "maxItems": 2, "description": "From the first number to the last, both included."}),
-                ("csv", {"type": "string", "description": "A CSV file; its header names the fields, the first column is the key."}),
-                ("glob", {"type": "string", "description": "Files by pattern; the key is the name without its ending."}),
+                (
+                    "range",
+                    {
+                        "type": "array",
+                        "items": {"type": ["integer", "string"]},
+                        "minItems": 2,
+                        "maxItems": 2,
+                        "description": "From the first number to the last, both included.",
+                    },
+                ),
+                (
+                    "csv",
+                    {
+                        "type": "string",
+                        "description": "A CSV file; its header names the fields, the first column is the key.",
+                    },
+                ),
+                (
+                    "glob",
+                    {"type": "string", "description": "Files by pattern; the key is the name without its ending."},
+                ),
             )
         ]
         inventory = {
             "type": "object",
-            "properties": {"inventory": {"type": "string", "description": "A static Ansible inventory, INI or YAML."}, "group": {"type": "string", "description": "One of its groups; default `all`."}},
+            "properties": {
+                "inventory": {"type": "string", "description": "A static Ansible inventory, INI or YAML."},
+                "group": {"type": "string", "description": "One of its groups; default `all`."},
+            },
             "required": ["inventory"],
             "additionalProperties": False,
         }
@@ -275,5 +326,3 @@ class ForEachType:
                 {"type": "object", "not": {"anyOf": [{"required": [name]} for name in SOURCES]}},
             ]
         }
-
-

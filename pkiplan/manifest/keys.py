@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pkiplan.manifest.nodes import Mapping, Node, Templated, is_null
+from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
 from pkiplan.manifest.secret_references import Passphrases
 from pkiplan.manifest.values import (
@@ -93,10 +93,23 @@ def short_form(text: str) -> dict[str, str] | None:
     return {"type": text} if text in TYPES else None
 
 
+def expanded(key: Node, mark: int) -> Node:
+    """Write the short form of a key as a map; anything else stays as it is."""
+    entries = short_form(str(key)) if key.__class__ is str else None
+    if entries is None:
+        return key
+    mapping = Mapping(mark)
+    for name, text in entries.items():
+        mapping.put(name, Plain(text) if name == "size" else text, mark, mark)
+    return mapping
+
+
 def file_mode(text: str) -> int:
     """Read permission bits: octal digits as `chmod` takes them, whatever YAML makes of a leading zero."""
     if not re.fullmatch("(?:0o?)?[0-7]{3}", text):
-        raise BadValueError(f"{shown(text)} is no file mode", code="mode", hint='write three octal digits after a zero: `"0640"`')
+        raise BadValueError(
+            f"{shown(text)} is no file mode", code="mode", hint='write three octal digits after a zero: `"0640"`'
+        )
     return int(text[-3:], 8)
 
 
@@ -134,7 +147,9 @@ KEYS: dict[str, Key] = {
         (2048, 3072, 4096),
     ),
     "curve": Key(
-        Choice(_CURVES, forbidden=_CURVE_HINTS), "The curve of an ECDSA key.", "P-384 for authorities, P-256 for certificates"
+        Choice(_CURVES, forbidden=_CURVE_HINTS),
+        "The curve of an ECDSA key.",
+        "P-384 for authorities, P-256 for certificates",
     ),
     "passphrase": Key(
         Passphrases(),
@@ -211,7 +226,9 @@ class KeyChoice:
         assert spec is not None
         attributes = PRIVATE_FILE
         if self.mode is not None or self.owner is not None or self.group is not None:
-            attributes = FileAttributes(mode=PRIVATE_FILE.mode if self.mode is None else self.mode, owner=self.owner, group=self.group)
+            attributes = FileAttributes(
+                mode=PRIVATE_FILE.mode if self.mode is None else self.mode, owner=self.owner, group=self.group
+            )
         return ManagedKey(
             spec=spec,
             path=self.path or "key.pem",
@@ -228,7 +245,9 @@ def _build(fields: dict[str, Any]) -> KeyChoice:
     algorithm = fields.get("type")
     elsewhere = [name for name in ADOPTING if name in fields]
     if len(elsewhere) > 1:
-        raise BadValueError(f"`{elsewhere[0]}` and `{elsewhere[1]}` exclude each other", code="conflict")
+        raise BadValueError(
+            f"`{elsewhere[0]}` and `{elsewhere[1]}` exclude each other", code="conflict", key=elsewhere[1]
+        )
     if algorithm is None and elsewhere == ["path"]:
         raise BadValueError(
             "an adopted key needs its `type`, because key usage and digest follow from it",
@@ -239,25 +258,45 @@ def _build(fields: dict[str, Any]) -> KeyChoice:
         algorithm = "ecdsa" if "size" not in fields else "rsa"
     for name, owner in (("size", "rsa"), ("curve", "ecdsa")):
         if name in fields and algorithm != owner:
-            raise BadValueError(f"`{name}` belongs to a key of type `{owner}`, this one is `{algorithm or 'unknown'}`", code="conflict")
+            raise BadValueError(
+                f"`{name}` belongs to a key of type `{owner}`, this one is `{algorithm or 'unknown'}`",
+                code="conflict",
+                key=name,
+            )
     if elsewhere and elsewhere != ["path"]:
         idle = [name for name in ("passphrase", "encryption", "form", "mode", "owner", "group") if name in fields]
         if idle:
-            raise BadValueError(f"`{idle[0]}` says nothing about a key that lives elsewhere (`{elsewhere[0]}`)", code="conflict")
+            raise BadValueError(
+                f"`{idle[0]}` says nothing about a key that lives elsewhere (`{elsewhere[0]}`)",
+                code="conflict",
+                key=idle[0],
+            )
     form = fields.get("form", KeyForm.PKCS8)
     passphrases, plain_is_intended = fields.get("passphrase", ((), False))
     if form is not KeyForm.PKCS8 and passphrases:
-        raise BadValueError(f"only the form `pkcs8` can be encrypted, not `{form.value}`", code="conflict")
+        raise BadValueError(f"only the form `pkcs8` can be encrypted, not `{form.value}`", code="conflict", key="form")
     if form is KeyForm.PKCS1 and algorithm != "rsa":
-        raise BadValueError("the form `pkcs1` is for RSA keys", code="conflict", hint="write `form: pkcs8`")
+        raise BadValueError("the form `pkcs1` is for RSA keys", code="conflict", hint="write `form: pkcs8`", key="form")
     if form is KeyForm.SEC1 and algorithm != "ecdsa":
-        raise BadValueError("the form `sec1` is for ECDSA keys", code="conflict", hint="write `form: pkcs8`")
+        raise BadValueError(
+            "the form `sec1` is for ECDSA keys", code="conflict", hint="write `form: pkcs8`", key="form"
+        )
     size = fields.get("size")
     if size is not None and size % 8:
-        raise BadValueError(f"the size of an RSA key is a multiple of 8, not {size}", code="out-of-range", hint=f"write `{size - size % 8}`")
+        raise BadValueError(
+            f"the size of an RSA key is a multiple of 8, not {size}",
+            code="out-of-range",
+            hint=f"write `{size - size % 8}`",
+            key="size",
+        )
     mode = fields.get("mode")
     if mode is not None and mode & 0o007:
-        raise BadValueError(f"mode {mode:04o} would give the private key to everybody", code="mode", hint='write for instance `"0640"` with a `group`')
+        raise BadValueError(
+            f"mode {mode:04o} would give the private key to everybody",
+            code="mode",
+            hint='write for instance `"0640"` with a `group`',
+            key="mode",
+        )
     return KeyChoice(
         algorithm=algorithm,
         size=size,
@@ -275,7 +314,16 @@ def _build(fields: dict[str, Any]) -> KeyChoice:
     )
 
 
-_TABLE = Table(KEYS, "a key: `type`, `size`, `curve`, …", _build, expected={"bits": "did you mean `size`?", "algorithm": "did you mean `type`?", "password": "did you mean `passphrase`?"})
+_TABLE = Table(
+    KEYS,
+    "a key: `type`, `size`, `curve`, …",
+    _build,
+    expected={
+        "bits": "did you mean `size`?",
+        "algorithm": "did you mean `type`?",
+        "password": "did you mean `passphrase`?",
+    },
+)
 
 
 class KeyType:
@@ -288,13 +336,16 @@ class KeyType:
         if node.__class__ is Templated:
             return INVALID
         if isinstance(node, Mapping):
-            if self._is_too_small(node, problems):
+            if self._is_wrong_size(node, problems):
                 return INVALID
             read = _TABLE.read(node, mark, problems)
             return read if read is INVALID else _with_absolute_paths(read, node, problems)
         if node.__class__ is not str:
             return wrong_type(self.wanted, node, mark, problems)
         text = str(node)
+        entries = expanded(node, mark)
+        if isinstance(entries, Mapping):
+            return self.read(entries, mark, problems)
         problems.error(
             mark,
             f"unknown key type {shown(text)}",
@@ -303,8 +354,14 @@ class KeyType:
         )
         return INVALID
 
-    def _is_too_small(self, node: Mapping, problems: Problems) -> bool:
+    def _is_wrong_size(self, node: Mapping, problems: Problems) -> bool:
         size = node.get("size")
+        kind = node.get("type", "rsa")
+        if size is not None and not is_null(size) and kind != "rsa" and isinstance(kind, str) and kind in TYPES:
+            problems.error(
+                node.value_mark("size"), f"`size` belongs to a key of type `rsa`, this one is `{kind}`", code="conflict"
+            )
+            return True
         if isinstance(size, str) and re.fullmatch("[1-9][0-9]{0,3}", size) and int(size) < SMALLEST_ALLOWED_RSA:
             problems.error(
                 node.value_mark("size"),
@@ -317,7 +374,11 @@ class KeyType:
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
-        short: Schema = {"type": "string", "pattern": f"^(rsa(-[0-9]{{4}})?|ecdsa(-p(256|384|521))?|{'|'.join(_OWN_ALGORITHMS)})$|\\{{\\{{", "examples": list(SHORT_FORMS)}
+        short: Schema = {
+            "type": "string",
+            "pattern": f"^(rsa(-[0-9]{{4}})?|ecdsa(-p(256|384|521))?|{'|'.join(_OWN_ALGORITHMS)})$|\\{{\\{{",
+            "examples": list(SHORT_FORMS),
+        }
         return {"anyOf": [short, _TABLE.schema()]}
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pkiplan.manifest.definitions import EITHER_LIFETIME, SETTINGS, of_kind
-from pkiplan.manifest.keys import ADOPTING, short_form
-from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated, copied, drop, is_null
+from pkiplan.manifest.key_hints import KEY_HINTS
+from pkiplan.manifest.keys import ADOPTING, expanded
+from pkiplan.manifest.nodes import Mapping, Node, Templated, copied, drop, is_null
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.profiles import BUILT_IN, ISSUING, ROOT, SERVER, Profile, Profiles
 from pkiplan.manifest.templates import mentions_each
@@ -68,19 +69,6 @@ def merged_value(name: str, lower: Node | None, upper: Node, mark: int) -> Node:
         if name == "extensions":
             return overlay(lower, upper)
     return upper
-
-
-def expanded(key: Node, mark: int) -> Node:
-    """Write the short form of a key as a map."""
-    if key.__class__ is not str:
-        return key
-    entries = short_form(str(key))
-    if entries is None:
-        return key
-    mapping = Mapping(mark)
-    for name, text in entries.items():
-        mapping.put(name, Plain(text) if name == "size" else text, mark, mark)
-    return mapping
 
 
 def _is_other_key(lower: Mapping, upper: Mapping) -> bool:
@@ -179,7 +167,14 @@ class Layers:
         for name, value, key_mark, value_mark in defaults.entries():
             kind = next((kind for kind, section in SECTIONS.items() if section == name), None)
             if kind is None:
-                self.check_setting(name, value, key_mark, value_mark, {**SETTINGS, "issuer": None, "profile": None}, [*SECTIONS.values()])
+                self.check_setting(
+                    name,
+                    value,
+                    key_mark,
+                    value_mark,
+                    {**SETTINGS, "issuer": None, "profile": None},
+                    [*SECTIONS.values()],
+                )
             elif isinstance(value, Mapping):
                 known = {**KIND_SETTINGS[kind], "issuer": None, "profile": None}
                 for inner, element, inner_mark, element_mark in value.entries():
@@ -192,18 +187,28 @@ class Layers:
         for name, settings, _, value_mark in profiles.entries():
             if not isinstance(settings, Mapping):
                 if not is_null(settings):
-                    self._problems.error(value_mark, f"expected a map of settings, not {kind_of(settings)}", code="wrong-type")
+                    self._problems.error(
+                        value_mark, f"expected a map of settings, not {kind_of(settings)}", code="wrong-type"
+                    )
                 continue
             found = self._profiles.find(name)
             kind = BUILT_IN[found.family][0] if found and found.family else None
             known: dict[str, Any] = {**(KIND_SETTINGS[kind] if kind else SETTINGS), "extends": None, "issuer": None}
             for inner, element, inner_mark, element_mark in settings.entries():
                 if inner == "extends" and element.__class__ is not str and not is_null(element):
-                    self._problems.error(element_mark, f"expected the name of a profile, not {kind_of(element)}", code="wrong-type")
+                    self._problems.error(
+                        element_mark, f"expected the name of a profile, not {kind_of(element)}", code="wrong-type"
+                    )
                 self.check_setting(inner, element, inner_mark, element_mark, known)
 
     def check_setting(
-        self, name: str, value: Node, key_mark: int, value_mark: int, known: dict[str, Any], also: list[str] | None = None
+        self,
+        name: str,
+        value: Node,
+        key_mark: int,
+        value_mark: int,
+        known: dict[str, Any],
+        also: list[str] | None = None,
     ) -> None:
         """Report an unknown setting, or a value that it cannot have."""
         if name not in known:
@@ -212,49 +217,8 @@ class Layers:
                 hint = f"`{name}` is for {'authorities' if SETTINGS[name].kinds == 'a' else 'certificates'} only"
             unknown_key(name, key_mark, [*known, *(also or [])], self._problems, hint=hint or KEY_HINTS.get(name, ""))
         elif known[name] is not None and not is_null(value) and not isinstance(value, Templated):
-            value = expanded(value, value_mark) if name == "key" else value
-            if name != "key":  # half a key may be completed by another layer
+            if name != "key" or not isinstance(value, Mapping):  # half a key may be completed by another layer
                 known[name].type.read(value, value_mark, self._problems)
-
-
-KEY_HINTS = {
-    "ca": "did you mean `issuer`?",
-    "parent": "did you mean `issuer`?",
-    "signed_by": "did you mean `issuer`?",
-    "common_name": "it is part of the subject: `subject: {common_name: …}`",
-    "cn": "it is part of the subject: `subject: {common_name: …}`",
-    "CN": "it is part of the subject: `subject: {common_name: …}`",
-    "san": "names are given by kind: `dns:`, `ip:`, `uri:`, `email:`",
-    "sans": "names are given by kind: `dns:`, `ip:`, `uri:`, `email:`",
-    "subject_alt_name": "names are given by kind: `dns:`, `ip:`, `uri:`, `email:`",
-    "names": "names are given by kind: `dns:`, `ip:`, `uri:`, `email:`",
-    "hosts": "did you mean `dns`?",
-    "validity": "write `days: 90` or `lifetime: 12h`",
-    "valid_days": "did you mean `days`?",
-    "ttl": "did you mean `lifetime`?",
-    "expires": "did you mean `not_after`?",
-    "pathlen": "did you mean `path_length`?",
-    "max_path_length": "did you mean `path_length`?",
-    "eku": "did you mean `extended_key_usage`?",
-    "ekus": "did you mean `extended_key_usage`?",
-    "ku": "did you mean `key_usage`?",
-    "usages": "did you mean `key_usage`?",
-    "usage": "did you mean `profile`?",
-    "type": "did you mean `profile`?",
-    "algorithm": "the key has a map of its own: `key: {type: …}`",
-    "passphrase": "it belongs to the key: `key: {passphrase: …}`",
-    "size": "it belongs to the key: `key: {type: rsa, size: …}`",
-    "loop": "did you mean `for_each`?",
-    "with_items": "did you mean `for_each`?",
-    "count": "write `for_each: {range: [1, N]}`",
-    "must_staple": "write `tls_feature: [status_request]`",
-    "hash": "did you mean `digest`?",
-    "signature": "did you mean `digest` or `rsa_pss`?",
-    "output": "did you mean `outputs`?",
-    "crl_url": "write `crl: {url: …}` at the authority that issues",
-    "selfsigned": "did you mean `self_signed`?",
-    "basic_constraints": "authorities are declared under `authorities:`; `path_length:` limits them",
-}
 
 
 def default_profile(kind: Kind, *, is_root: bool) -> str:

@@ -35,7 +35,9 @@ def dns(text: str) -> GeneralName:
         name = text[2:]
     elif "*" in text:
         raise BadValueError(
-            f"a wildcard may only be the whole leftmost label, not {shown(text)}", code="wildcard", hint="write for instance `*.example.com`"
+            f"a wildcard may only be the whole leftmost label, not {shown(text)}",
+            code="wildcard",
+            hint="write for instance `*.example.com`",
         )
     if "*" in name:
         raise BadValueError(f"one wildcard at most, in the leftmost label, not {shown(text)}", code="wildcard")
@@ -55,23 +57,35 @@ def host(text: str) -> str:
         raise BadValueError(f"a blank in the DNS name {shown(text)}", code="dns-name")
     if text.endswith("."):
         raise BadValueError(
-            f"the DNS name {shown(text)} ends with a dot", code="dns-name", hint=f"write {shown(text.rstrip('.'))}; names in certificates are always absolute"
+            f"the DNS name {shown(text)} ends with a dot",
+            code="dns-name",
+            hint=f"write {shown(text.rstrip('.'))}; names in certificates are always absolute",
         )
     if text.startswith("."):
-        raise BadValueError(f"the DNS name {shown(text)} begins with a dot", code="dns-name", hint=f"write {shown(text.lstrip('.'))}")
+        raise BadValueError(
+            f"the DNS name {shown(text)} begins with a dot", code="dns-name", hint=f"write {shown(text.lstrip('.'))}"
+        )
     if not text.isascii() or "xn--" in text.lower():
         text = _a_labels(text)
     name = text.lower()
     if len(name) > LONGEST_DNS_NAME or any(len(label) > 63 for label in name.split(".")):
         raise BadValueError(
-            f"the DNS name {shown(text)} is too long", code="dns-name", hint=f"at most {LONGEST_DNS_NAME} characters, and 63 in a label"
+            f"the DNS name {shown(text)} is too long",
+            code="dns-name",
+            hint=f"at most {LONGEST_DNS_NAME} characters, and 63 in a label",
         )
     if _is_address(name):
-        raise BadValueError(f"{shown(text)} is an address, not a DNS name", code="dns-name", hint="write it under `ip:`")
+        raise BadValueError(
+            f"{shown(text)} is an address, not a DNS name", code="dns-name", hint="write it under `ip:`"
+        )
     if _ALL_NUMERIC.fullmatch(name):
         raise BadValueError(f"{shown(text)} is no DNS name: its last label is a number", code="dns-name")
     if "_" in name:
-        raise BadValueError(f"an underscore in the DNS name {shown(text)}", code="dns-name", hint="host names have letters, digits and hyphens (RFC 1123)")
+        raise BadValueError(
+            f"an underscore in the DNS name {shown(text)}",
+            code="dns-name",
+            hint="host names have letters, digits and hyphens (RFC 1123)",
+        )
     if not re.fullmatch(rf"(?:{_LABEL}\.)*{_LABEL}", name):
         hint = "labels hold letters, digits and hyphens, and neither begin nor end with a hyphen (RFC 1123)"
         raise BadValueError(f"{shown(text)} is no DNS name", code="dns-name", hint=hint)
@@ -100,13 +114,22 @@ def _is_address(text: str) -> bool:
     return True
 
 
+_CANONICAL_IPV4 = re.compile(
+    r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}"
+)
+
+
 def ip(text: str) -> GeneralName:
     """Read an IP address; a mask does not belong into a certificate's name."""
     import ipaddress
 
+    if _CANONICAL_IPV4.fullmatch(text):
+        return GeneralName(GeneralNameKind.IP, text)
     if "/" in text:
         raise BadValueError(
-            f"{shown(text)} is a network, a certificate is for addresses", code="ip-mask", hint=f"write {shown(text.split('/')[0])}"
+            f"{shown(text)} is a network, a certificate is for addresses",
+            code="ip-mask",
+            hint=f"write {shown(text.split('/', maxsplit=1)[0])}",
         )
     try:
         address = ipaddress.ip_address(text)
@@ -118,7 +141,11 @@ def ip(text: str) -> GeneralName:
             hint = "a DNS name belongs under `dns:`"
         raise BadValueError(f"{shown(text)} is no IP address", code="ip-address", hint=hint) from error
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        raise BadValueError(f"the zone of {shown(text)} has no place in a certificate", code="ip-address", hint=f"write {shown(text.split('%')[0])}")
+        raise BadValueError(
+            f"the zone of {shown(text)} has no place in a certificate",
+            code="ip-address",
+            hint=f"write {shown(text.split('%', maxsplit=1)[0])}",
+        )
     return GeneralName(GeneralNameKind.IP, str(address))
 
 
@@ -131,16 +158,26 @@ def uri_text(text: str) -> str:
     """Check an absolute URI of ASCII characters and return it."""
     if not text.isascii():
         raise BadValueError(
-            f"the URI {shown(text)} holds characters beyond ASCII", code="uri", hint="percent-encode them, and write a host in A-labels (`xn--…`)"
+            f"the URI {shown(text)} holds characters beyond ASCII",
+            code="uri",
+            hint="percent-encode them, and write a host in A-labels (`xn--…`)",
         )
     if not _SCHEME.match(text):
-        raise BadValueError(f"the URI {shown(text)} has no scheme", code="uri", hint="write for instance `https://example.com/`")
+        raise BadValueError(
+            f"the URI {shown(text)} has no scheme", code="uri", hint="write for instance `https://example.com/`"
+        )
     if not _URI.fullmatch(text):
-        raise BadValueError(f"a character in {shown(text)} that no URI may hold", code="uri", hint="percent-encode it (RFC 3986)")
+        raise BadValueError(
+            f"a character in {shown(text)} that no URI may hold", code="uri", hint="percent-encode it (RFC 3986)"
+        )
     scheme, _, rest = text.partition(":")
     if not rest:
         raise BadValueError(f"the URI {shown(text)} has nothing after its scheme", code="uri")
-    if scheme.lower() in ("http", "https", "ldap", "ldaps", "spiffe") and not re.match(r"//[^/]", rest) and scheme.lower()[:4] != "ldap":
+    if (
+        scheme.lower() in ("http", "https", "ldap", "ldaps", "spiffe")
+        and not re.match(r"//[^/]", rest)
+        and scheme.lower()[:4] != "ldap"
+    ):
         raise BadValueError(f"the URI {shown(text)} names no host", code="uri")
     return text
 
@@ -157,7 +194,9 @@ def mailbox(text: str) -> str:
     local, _, domain = text.rpartition("@")
     if not local.isascii():
         raise BadValueError(
-            f"the part before the `@` of {shown(text)} holds characters beyond ASCII", code="email", hint="few clients know RFC 9598; use an ASCII mailbox"
+            f"the part before the `@` of {shown(text)} holds characters beyond ASCII",
+            code="email",
+            hint="few clients know RFC 9598; use an ASCII mailbox",
         )
     if not _LOCAL_PART.fullmatch(local) or len(local) > 64:
         raise BadValueError(f"{shown(text)} is no mailbox", code="email", hint="write for instance `ops@example.com`")
@@ -167,7 +206,9 @@ def mailbox(text: str) -> str:
 def upn(text: str) -> GeneralName:
     """Read a user principal name (an otherName of Microsoft's)."""
     if not text or any(not char.isprintable() for char in text) or text != text.strip():
-        raise BadValueError(f"{shown(text)} is no user principal name", code="upn", hint="write for instance `ops@corp.example`")
+        raise BadValueError(
+            f"{shown(text)} is no user principal name", code="upn", hint="write for instance `ops@corp.example`"
+        )
     return GeneralName(GeneralNameKind.UPN, text)
 
 
@@ -180,10 +221,14 @@ def dns_subtree(text: str) -> GeneralName:
     """Read a DNS subtree of a name constraint: a domain, which stands for itself and all beneath it."""
     if text.startswith("."):
         raise BadValueError(
-            f"the subtree {shown(text)} begins with a dot", code="name-constraint", hint=f"write {shown(text.lstrip('.'))}: it stands for itself and all beneath it (RFC 5280, 4.2.1.10)"
+            f"the subtree {shown(text)} begins with a dot",
+            code="name-constraint",
+            hint=f"write {shown(text.lstrip('.'))}: it stands for itself and all beneath it (RFC 5280, 4.2.1.10)",
         )
     if "*" in text:
-        raise BadValueError(f"a wildcard in the subtree {shown(text)}", code="name-constraint", hint=f"write {shown(text.lstrip('*.'))}")
+        raise BadValueError(
+            f"a wildcard in the subtree {shown(text)}", code="name-constraint", hint=f"write {shown(text.lstrip('*.'))}"
+        )
     return GeneralName(GeneralNameKind.DNS, host(text))
 
 
@@ -216,7 +261,9 @@ def uri_subtree(text: str) -> GeneralName:
     """Read a URI subtree: a host, or `.domain` for the hosts beneath a domain."""
     if "/" in text or ":" in text:
         raise BadValueError(
-            f"a URI constraint is a host, not {shown(text)}", code="name-constraint", hint="write `host.example`, or `.example` for all hosts beneath it"
+            f"a URI constraint is a host, not {shown(text)}",
+            code="name-constraint",
+            hint="write `host.example`, or `.example` for all hosts beneath it",
         )
     return GeneralName(GeneralNameKind.URI, _host_or_domain(text))
 

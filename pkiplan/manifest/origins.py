@@ -8,7 +8,6 @@ from pkiplan.manifest.layers import KIND_SETTINGS
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.resolve import Resolved
 from pkiplan.manifest.sources import Sources
-from pkiplan.model.resource import Kind
 from pkiplan.model.site import Site
 
 
@@ -23,11 +22,9 @@ class Origins:
     def __call__(self, address: str) -> list[tuple[str, str, Place]]:
         """List path, value as text and place of every effective setting, by path."""
         resource = self._site.resources[address]
-        section = "a" if resource.kind is Kind.AUTHORITY else "c"
-        block = self._resolved.blocks[section + resource.id]
+        block = self._resolved.declarations[resource.kind][resource.id]
         element = next((known for known in block.each() if known is not None and known.key == resource.element), None)
-        settings = self._resolved.resolver.settings(block, element, self._site.issuer_of(resource))
-        assert settings is not None  # it was, when the site was made
+        settings = self._resolved.settler.settings(block, element, self._site.issuer_of(resource))
         found: list[tuple[str, str, Place]] = []
         merged = settings.base.node
         names = dict.fromkeys([*merged, *block.own])

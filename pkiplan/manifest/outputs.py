@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
+from pkiplan.formats import FORMATS
+from pkiplan.formats.base import PassphraseUse
 from pkiplan.manifest.keys import GROUP, MODE, OWNER
-from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
-from pkiplan.manifest.problems import Problems, shown
+from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated
+from pkiplan.manifest.problems import Problems, listed, shown
 from pkiplan.manifest.secret_references import Passphrases
 from pkiplan.manifest.values import (
     INVALID,
     BadValueError,
+    Boolean,
     Choice,
     Invalid,
     Key,
     Schema,
     Table,
     Text,
+    ValueType,
     wrong_type,
 )
 from pkiplan.model.keys import FileAttributes
 from pkiplan.model.resource import CERTIFICATE_FILE, CHAIN_FILE, CNF_FILE, FULLCHAIN_FILE, KEY_FILE, Output
 
-# The formats by name, and whether the file holds the private key (then nobody else may read it).
-FORMAT_NAMES: dict[str, bool] = {"pem-combined": True, "pkcs12": True, "der": False, "pem-chain": False}
-_OWN_FILES = frozenset(
-    {CERTIFICATE_FILE, KEY_FILE, CHAIN_FILE, FULLCHAIN_FILE, CNF_FILE}
-)
+# Formats are light to import; what they work with is not.
+_OPTIONS: dict[str, tuple[Any, ...]] = {
+    name: values for output_format in FORMATS.values() for name, values in output_format.options.items()
+}
+_OWN_FILES = frozenset({CERTIFICATE_FILE, KEY_FILE, CHAIN_FILE, FULLCHAIN_FILE, CNF_FILE})
 
 
 def file_name(text: str) -> str:
     """Read the name of a file in the certificate's own directory."""
     if text in ("", ".", "..") or "/" in text or "\\" in text:
         raise BadValueError(
-            f"{shown(text)} is no name of a file", code="unsafe-path", hint="an output lies in the certificate's own directory: write a name without slashes"
+            f"{shown(text)} is no name of a file",
+            code="unsafe-path",
+            hint="an output lies in the certificate's own directory: write a name without slashes",
         )
     if any(char < " " or "\x7f" <= char <= "\x9f" for char in text):
         raise BadValueError(f"a control character in the name {shown(text)}", code="unsafe-path")
@@ -48,64 +53,59 @@ def file_name(text: str) -> str:
     return text
 
 
-class _Options:
-    """Options of a format: a flat map of text, numbers and booleans."""
-
-    wanted = "options of the format: a map of text, numbers or booleans"
-
-    def read(self, node: Node, mark: int, problems: Problems) -> Any:
-        if node.__class__ is Templated:
-            return INVALID
-        if not isinstance(node, Mapping):
-            return wrong_type(self.wanted, node, mark, problems)
-        options: dict[str, str | int | bool] = {}
-        for key, value, _, value_mark in node.entries():
-            if isinstance(value, Mapping | Sequence | Templated):
-                return wrong_type("text, a number or a boolean", value, value_mark, problems)
-            if not is_null(value):
-                options[key] = _scalar(value)
-        return options
-
-    def schema(self) -> Schema:
-        return {"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean", "null"]}}
+def _option_type(values: tuple[Any, ...]) -> ValueType[Any]:
+    if all(isinstance(value, bool) for value in values):
+        return Boolean()
+    return Choice({str(value): value for value in values})
 
 
-def _scalar(value: Node) -> str | int | bool:
-    if isinstance(value, Plain):
-        if value.lower() in ("true", "false"):
-            return value.lower() == "true"
-        if re.fullmatch("0|[1-9][0-9]{0,17}", value):
-            return int(value)
-    return str(value)
+def _option_key(name: str) -> Key:
+    formats = [known for known, output_format in FORMATS.items() if name in output_format.options]
+    values = _OPTIONS[name]
+    default = str(values[0]).lower() if isinstance(values[0], bool) else str(values[0])
+    return Key(_option_type(values), f"{_OPTION_TEXTS[name]} For {listed(formats)}.", f"`{default}`")
+
+
+_OPTION_TEXTS = {
+    "order": "In which order key and certificate stand in the file.",
+    "chain": "Whether the chain follows the certificate.",
+    "compatibility": "Which ciphers protect the file: `legacy` for Windows Server 2016 and Java 8 before 8u301.",
+}
 
 
 def _build(fields: dict[str, Any]) -> Output:
     name = fields["format"]
-    holds_key = FORMAT_NAMES[name]
-    mode = fields.get("mode", 0o600 if holds_key else 0o644)
-    if holds_key and mode & 0o007:
+    output_format = FORMATS[name]
+    mode = fields.get("mode", output_format.default_mode)
+    if output_format.needs_key and mode & 0o007:
         raise BadValueError(
-            f"mode {mode:04o} would give the private key in `{fields['path']}` to everybody", code="mode", hint='write for instance `"0640"` with a `group`'
+            f"mode {mode:04o} would give the private key in `{fields['path']}` to everybody",
+            code="mode",
+            hint='write for instance `"0640"` with a `group`',
+            key="mode",
         )
-    options = fields.get("options", {})
-    wrong = _wrong_options(name, options)
+    options = {option: fields[option] for option in _OPTIONS if option in fields}
+    wrong = output_format.check_options(options)
     if wrong:
-        raise BadValueError(f"format `{name}`: {wrong[0]}", code="format-option")
+        raise BadValueError(f"format `{name}`: {wrong[0]}", code="format-option", key=next(iter(options)))
+    passphrases, _ = fields.get("passphrase", ((), False))
+    if output_format.passphrase_use is PassphraseUse.NEEDED and not passphrases:
+        raise BadValueError(
+            f"format `{name}` needs a passphrase",
+            code="missing-key",
+            hint="write for instance `passphrase: {env: P12_PASSPHRASE}`",
+        )
+    if output_format.passphrase_use is PassphraseUse.NONE and passphrases:
+        raise BadValueError(
+            f"format `{name}` has nothing that a passphrase would protect", code="conflict", key="passphrase"
+        )
     return Output(
         format=name,
         path=fields["path"],
         attributes=FileAttributes(mode=mode, owner=fields.get("owner"), group=fields.get("group")),
-        passphrases=fields.get("passphrase", ((), False))[0],
+        passphrases=passphrases,
         options=tuple(sorted(options.items())),
     )
-
-
-def _wrong_options(name: str, options: dict[str, Any]) -> list[str]:
-    if not options:
-        return []
-    from pkiplan.formats import FORMATS
-
-    return list(FORMATS[name].check_options(options))
 
 
 _FORMAT_HINTS = {
@@ -118,7 +118,7 @@ _FORMAT_HINTS = {
 _TABLE = Table(
     {
         "format": Key(
-            Choice({name: name for name in FORMAT_NAMES}, forbidden=_FORMAT_HINTS),
+            Choice({name: name for name in FORMATS}, forbidden=_FORMAT_HINTS),
             "`pem-combined` holds key, certificate and chain; `pkcs12` the same for Java and Windows; `der` the certificate alone; "
             "`pem-chain` the certificate and its chain.",
         ),
@@ -130,13 +130,22 @@ _TABLE = Table(
         "mode": Key(MODE, "Permission bits, in octal.", '"0600" where the key is inside, else "0644"', ("0640",)),
         "owner": Key(OWNER, "Who shall own the file, by name or number."),
         "group": Key(GROUP, "The group of the file, by name or number.", examples=("haproxy",)),
-        "passphrase": Key(Passphrases(), "Where the passphrase comes from that protects the file.", examples=({"env": "P12_PASSPHRASE"},)),
-        "options": Key(_Options(), "Options of the format."),
+        "passphrase": Key(
+            Passphrases(),
+            "Where the passphrase comes from that protects the file.",
+            examples=({"env": "P12_PASSPHRASE"},),
+        ),
+        **{name: _option_key(name) for name in _OPTIONS},
     },
     "an output: `format` and `path`",
     _build,
     required=("format", "path"),
-    expected={"file": "did you mean `path`?", "name": "did you mean `path`?", "type": "did you mean `format`?", "password": "did you mean `passphrase`?"},
+    expected={
+        "file": "did you mean `path`?",
+        "name": "did you mean `path`?",
+        "type": "did you mean `format`?",
+        "password": "did you mean `passphrase`?",
+    },
 )
 
 
@@ -161,7 +170,13 @@ class Outputs:
         if node.__class__ is Templated:
             return INVALID
         if not isinstance(node, Sequence):
-            return wrong_type(self.wanted, node, mark, problems, hint="put it in a list: `outputs: [{format: …, path: …}]`" if isinstance(node, Mapping) else "")
+            return wrong_type(
+                self.wanted,
+                node,
+                mark,
+                problems,
+                hint="put it in a list: `outputs: [{format: …, path: …}]`" if isinstance(node, Mapping) else "",
+            )
         outputs: list[Output] = []
         writers: dict[str, int] = {}
         is_sound = True

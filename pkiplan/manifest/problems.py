@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pkiplan.diagnostics import Diagnostic, Note, Severity
 from pkiplan.manifest.sources import Sources
@@ -17,6 +18,17 @@ class Problems:
         self.sources = sources
         self.found: list[Diagnostic] = []
         self.errors = 0
+        self._paths_due: list[tuple[int, int]] = []
+
+    def path_as_at(self, mark: int) -> None:
+        """Give the last problem the path of another key, once the text it is in has been read to its end."""
+        self._paths_due.append((len(self.found) - 1, mark))
+
+    def complete_paths(self) -> None:
+        """Fill in the paths that were not known while reading."""
+        for index, mark in self._paths_due:
+            self.found[index] = replace(self.found[index], path=self.sources.path(mark, at_key=True))
+        self._paths_due.clear()
 
     def error(
         self,

@@ -21,10 +21,18 @@ _LEAF: dict[str, object] = {"key": {"type": "ecdsa", "curve": "P-256"}, "days": 
 # Why these values: docs/manifest.md, "Built-in profiles". Key usage of certificates follows from the key, see below.
 BUILT_IN: dict[str, tuple[Kind, str, dict[str, object]]] = {
     "root-ca": (Kind.AUTHORITY, "an authority that signs itself", {**_AUTHORITY, "days": 3652, "crl": {"days": 180}}),
-    "issuing-ca": (Kind.AUTHORITY, "an authority beneath another", {**_AUTHORITY, "days": 1095, "path_length": 0, "crl": {"days": 7}}),
+    "issuing-ca": (
+        Kind.AUTHORITY,
+        "an authority beneath another",
+        {**_AUTHORITY, "days": 1095, "path_length": 0, "crl": {"days": 7}},
+    ),
     "server": (Kind.CERTIFICATE, "a TLS server", {**_LEAF, "extended_key_usage": ["server_auth"]}),
     "client": (Kind.CERTIFICATE, "a TLS client", {**_LEAF, "extended_key_usage": ["client_auth"]}),
-    "peer": (Kind.CERTIFICATE, "a TLS server that is a client, too", {**_LEAF, "extended_key_usage": ["server_auth", "client_auth"]}),
+    "peer": (
+        Kind.CERTIFICATE,
+        "a TLS server that is a client, too",
+        {**_LEAF, "extended_key_usage": ["server_auth", "client_auth"]},
+    ),
     "ocsp-signer": (
         Kind.CERTIFICATE,
         "an OCSP responder",
@@ -64,7 +72,7 @@ class Profiles:
     """All profiles of a site, resolved along `extends`."""
 
     def __init__(self, own: Mapping, problems: Problems) -> None:
-        self._own = own
+        self.own = own
         self._problems = problems
         self._built_in: dict[str, Mapping] = {}
         self._resolved: dict[str, Profile | None] = {}
@@ -72,7 +80,7 @@ class Profiles:
     @property
     def names(self) -> list[str]:
         """List every profile that can be named."""
-        return [*self._own, *BUILT_IN]
+        return [*self.own, *BUILT_IN]
 
     def built_in(self, name: str) -> Mapping:
         """Return the settings of a built-in profile as a map like any other."""
@@ -93,16 +101,18 @@ class Profiles:
         chain: list[str] = []
         current = name
         while current not in BUILT_IN:
-            if current not in self._own:
+            if current not in self.own:
                 return None
             if current in chain:
-                mark = self._own.key_mark(chain[0])
+                mark = self.own.key_mark(chain[0])
                 circle = " → ".join(f"`{link}`" for link in [*chain, current])
                 if min(chain) == chain[0]:  # tell of a circle once
-                    self._problems.error(mark, f"profiles extend each other in a circle: {circle}", code="profile-cycle", at_key=True)
+                    self._problems.error(
+                        mark, f"profiles extend each other in a circle: {circle}", code="profile-cycle", at_key=True
+                    )
                 return None
             chain.append(current)
-            settings = self._own[current]
+            settings = self.own[current]
             if not isinstance(settings, Mapping):
                 break
             layers.append(settings)
@@ -114,15 +124,24 @@ class Profiles:
 
     def check(self) -> None:
         """Report names that cannot be, and `extends` that lead nowhere."""
-        for name, settings, key_mark, _ in self._own.entries():
+        for name, settings, key_mark, _ in self.own.entries():
             if name in BUILT_IN:
                 self._problems.error(
-                    key_mark, f"`{name}` is built in", code="built-in-profile", at_key=True, hint=f"choose another name and write `extends: {name}`"
+                    key_mark,
+                    f"`{name}` is built in",
+                    code="built-in-profile",
+                    at_key=True,
+                    hint=f"choose another name and write `extends: {name}`",
                 )
             if not isinstance(settings, Mapping):
                 continue
             extends = settings.get("extends")
-            if isinstance(extends, str) and extends.__class__ is str and extends not in self._own and extends not in BUILT_IN:
+            if (
+                isinstance(extends, str)
+                and extends.__class__ is str
+                and extends not in self.own
+                and extends not in BUILT_IN
+            ):
                 self._problems.error(
                     settings.value_mark("extends"),
                     f"unknown profile {shown(str(extends))}",

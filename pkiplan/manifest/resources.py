@@ -61,14 +61,32 @@ _CANONICAL = {attribute.oid: index for index, attribute in enumerate(ATTRIBUTE_T
 class Settings:
     """The settings of one resource or element: values, and where each comes from."""
 
-    __slots__ = ("base", "fields", "mark", "own", "rendered")
+    __slots__ = ("base", "fields", "invalid", "mark", "own", "rendered")
 
-    def __init__(self, own: Mapping, base: Base, fields: dict[str, Any], mark: int, rendered: dict[str, Node]) -> None:
+    def __init__(
+        self,
+        own: Mapping,
+        base: Base,
+        fields: dict[str, Any],
+        mark: int,
+        rendered: dict[str, Node],
+        invalid: frozenset[str],
+    ) -> None:
         self.own = own
         self.base = base
         self.fields = fields
         self.mark = mark
         self.rendered = rendered
+        self.invalid = invalid  # what could not be read, and was told already
+
+    def mark_within(self, name: str, *entries: str) -> int:
+        """Return where an entry of a setting that is a map was written, else where the setting is."""
+        node = self.rendered.get(name) or self.own.get(name) or self.base.node.get(name)
+        if isinstance(node, Mapping):
+            for entry in entries:
+                if entry in node and node.value_mark(entry) & 0xFFFFFFFFFFFF:
+                    return node.value_mark(entry)
+        return self.mark_of(name)
 
     def mark_of(self, *names: str) -> int:
         """Return where the first of these settings was written, else where the resource is."""
@@ -113,7 +131,7 @@ class ResourceMaker:
             key = self._keys[choice, is_authority] = choice.source(is_authority=is_authority)
         spec: KeySpec | None = key.spec
         self._check_key(key, settings, is_self_issued=issuer is None)
-        names = tuple(sorted({name for kind_ in _NAME_KEYS for name in fields.get(kind_) or ()}, key=_sort_key))
+        names = _names(fields)
         subject = self._subject(kind, resource_id, element, settings, names, is_self_signed=is_self_signed)
         self._check_subject(subject, names, settings, is_authority=is_authority, is_self_issued=issuer is None)
         extensions = self._all_extensions(settings, kind, spec, issuer, names, subject)
@@ -121,7 +139,7 @@ class ResourceMaker:
         digest, rsa_pss = self._signature(settings, spec if issuer is None else issuer.key.spec)
         directory = self._directory(kind, resource_id, element, settings)
         cert_path = fields.get("cert_path")
-        if self._problems.errors > before or validity is None:
+        if self._problems.errors > before or validity is None or settings.invalid:
             return None
         crl = fields.get("crl") or {}
         lint = fields.get("lint") or {}
@@ -142,7 +160,9 @@ class ResourceMaker:
             renew_before=fields.get("renew_before"),
             reuse_key=fields.get("reuse_key") or False,
             protect=fields.get("protect") or False,
-            crl=CrlSettings(url=crl.get("url"), days=crl.get("days", 180 if issuer is None else 7)) if is_authority else None,
+            crl=CrlSettings(url=crl.get("url"), days=crl.get("days", 180 if issuer is None else 7))
+            if is_authority
+            else None,
             outputs=fields.get("outputs") or (),
             directory=directory,
             cert_path=self._absolute(cert_path, settings) if cert_path else None,
@@ -150,6 +170,12 @@ class ResourceMaker:
             allow=fields.get("allow") or frozenset(),
             lint_disabled=lint.get("disable") or frozenset(),
         )
+
+    def check(self, kind: Kind, settings: Settings) -> None:
+        """Report what is wrong with a resource whose issuer is not known, as far as that can be told."""
+        choice: KeyChoice = settings.fields.get("key") or KeyChoice("ecdsa")
+        self._check_key(choice.source(is_authority=kind is Kind.AUTHORITY), settings, is_self_issued=False)
+        self._validity(settings, is_self_issued=False)
 
     def _error(self, mark: int, summary: str, *, code: str, hint: str = "", at_key: bool = False) -> None:
         self._problems.error(mark, summary, code=code, hint=hint, at_key=at_key)
@@ -160,17 +186,22 @@ class ResourceMaker:
 
     def _check_key(self, key: ManagedKey | ExternalKey, settings: Settings, *, is_self_issued: bool) -> None:
         spec = key.spec
-        allowed = settings.fields.get("allow") or frozenset()
+        allowed: frozenset[str] = settings.fields.get("allow") or frozenset()
+        if "allow" in settings.invalid:
+            return
         if isinstance(spec, RsaKeySpec) and spec.size < SMALLEST_RSA and ALLOW_SMALL_RSA not in allowed:
             self._error(
-                settings.mark_of("key"),
+                settings.mark_within("key", "size", "type"),
                 f"an RSA key of {spec.size} bits is too weak: {SMALLEST_RSA} at least",
                 code="weak-key",
                 hint=f"if an old peer needs it, allow it with the line `allow: [{ALLOW_SMALL_RSA}]`",
             )
         if isinstance(key, ExternalKey) and is_self_issued:
             self._error(
-                settings.mark_of("key"), "what signs itself needs its private key here", code="conflict", hint="give it an `issuer:`, or a `key:` of its own"
+                settings.mark_of("key"),
+                "what signs itself needs its private key here",
+                code="conflict",
+                hint="give it an `issuer:`, or a `key:` of its own",
             )
 
     def _subject(
@@ -191,7 +222,9 @@ class ResourceMaker:
         if not is_self_signed and kind is Kind.CERTIFICATE and self._is_server(settings):
             return subject
         node = settings.rendered.get("subject") or settings.base.node.get("subject")
-        if node is not None and (not isinstance(node, Mapping) or not {"common_name", "CN", "cn", COMMON_NAME_OID}.isdisjoint(node)):
+        if node is not None and (
+            not isinstance(node, Mapping) or not {"common_name", "CN", "cn", COMMON_NAME_OID}.isdisjoint(node)
+        ):
             return subject
         default = element or resource_id
         if is_self_signed:
@@ -216,15 +249,26 @@ class ResourceMaker:
         is_authority: bool,
         is_self_issued: bool,
     ) -> None:
+        if not settings.invalid.isdisjoint(("subject", "extended_key_usage", "profile", *_NAME_KEYS)):
+            return  # what is missing may be what could not be read
         if subject.is_empty and (is_authority or is_self_issued):
             what = "an authority" if is_authority else "a self-signed certificate"
             self._error(
-                settings.mark_of("subject"), f"{what} needs a subject (RFC 5280, 4.1.2.4)", code="no-subject", hint="write for instance `subject: {common_name: …}`"
+                settings.mark_of("subject"),
+                f"{what} needs a subject (RFC 5280, 4.1.2.4)",
+                code="no-subject",
+                hint="write for instance `subject: {common_name: …}`",
             )
             return
         if is_authority or not self._is_server(settings):
             if subject.is_empty and not names:
-                self._error(settings.mark, "neither a subject nor names", code="no-names", at_key=True, hint="write `subject: {common_name: …}`, `dns:`, `email:` or `uri:`")
+                self._error(
+                    settings.mark,
+                    "neither a subject nor names",
+                    code="no-names",
+                    at_key=True,
+                    hint="write `subject: {common_name: …}`, `dns:`, `email:` or `uri:`",
+                )
             return
         hosts = [name for name in names if name.kind in (GeneralNameKind.DNS, GeneralNameKind.IP)]
         if not hosts:
@@ -240,7 +284,7 @@ class ResourceMaker:
         if common_name is not None and common_name.lower() not in {str(name.value) for name in hosts}:
             if common_name.isascii() or not _is_same_host(common_name, hosts):
                 self._error(
-                    settings.mark_of("subject"),
+                    settings.mark_within("subject", "common_name", "CN", COMMON_NAME_OID),
                     f"the common name {shown(common_name)} is not among the names of the server",
                     code="common-name",
                     hint=f"add it under `dns:`, or leave it out; names: {', '.join(f'`{name.value}`' for name in hosts[:5])}",
@@ -302,11 +346,20 @@ class ResourceMaker:
         lifetime, end, count = fields.get("lifetime"), fields.get("not_after"), fields.get("days")
         start = fields.get("not_before")
         given = [name for name in ("days", "lifetime", "not_after") if fields.get(name) is not None]
+        if not settings.invalid.isdisjoint(("days", "lifetime", "not_after", "not_before")):
+            return None
         if len(given) != 1:
             if given:
-                self._error(settings.mark_of(given[1]), f"`{given[0]}` and `{given[1]}` exclude each other", code="conflict")
+                self._error(
+                    settings.mark_of(given[1]), f"`{given[0]}` and `{given[1]}` exclude each other", code="conflict"
+                )
             else:
-                self._error(settings.mark_of("days", "lifetime"), "no lifetime", code="missing-key", hint="write for instance `days: 90`")
+                self._error(
+                    settings.mark_of("days", "lifetime"),
+                    "no lifetime",
+                    code="missing-key",
+                    hint="write for instance `days: 90`",
+                )
             return None
         backdate = fields.get("backdate")
         key = (lifetime, end, count, start, backdate)
@@ -314,20 +367,32 @@ class ResourceMaker:
         if known is not None and not (lifetime == UNTIL_ISSUER and is_self_issued):
             return known
         if lifetime == UNTIL_ISSUER and is_self_issued:
-            self._error(settings.mark_of("lifetime"), "`until-issuer` without an issuer", code="conflict", hint="write for instance `lifetime: 10y`")
+            self._error(
+                settings.mark_of("lifetime"),
+                "`until-issuer` without an issuer",
+                code="conflict",
+                hint="write for instance `lifetime: 10y`",
+            )
             return None
         if end is not None and start is not None and end <= start:
             self._error(settings.mark_of("not_after"), "`not_after` is not after `not_before`", code="conflict")
             return None
-        length: timedelta | None = days(count) if count is not None else lifetime if isinstance(lifetime, timedelta) else None
+        length: timedelta | None = (
+            days(count) if count is not None else lifetime if isinstance(lifetime, timedelta) else None
+        )
         if start is not None and length is not None:
             try:
-                start + length  # noqa: B018  # whether it overflows is the question
+                start + length  # whether it overflows is the question
             except OverflowError:
-                self._error(settings.mark_of(given[0]), "the certificate would end after the year 9999", code="out-of-range")
+                self._error(
+                    settings.mark_of(given[0]), "the certificate would end after the year 9999", code="out-of-range"
+                )
                 return None
         validity = Validity(
-            lifetime=length, not_before=start, not_after=end, backdate=DEFAULT_BACKDATE if backdate is None else backdate
+            lifetime=length,
+            not_before=start,
+            not_after=end,
+            backdate=DEFAULT_BACKDATE if backdate is None else backdate,
         )
         self._validities[key] = validity
         return validity
@@ -335,9 +400,15 @@ class ResourceMaker:
     def _signature(self, settings: Settings, signer: KeySpec | None) -> tuple[str | None, bool]:
         """Choose the hash by the key that signs; a layer that many share may ask for more than its algorithm has."""
         digest, rsa_pss = settings.fields.get("digest"), bool(settings.fields.get("rsa_pss"))
+        if "key" in settings.invalid:
+            return None, False
         if rsa_pss and not isinstance(signer, RsaKeySpec):
             if settings.is_own("rsa_pss"):
-                self._error(settings.mark_of("rsa_pss"), f"RSASSA-PSS is for RSA keys, the issuer's is {signer}", code="conflict")
+                self._error(
+                    settings.mark_of("rsa_pss"),
+                    f"RSASSA-PSS is for RSA keys, the issuer's is {signer}",
+                    code="conflict",
+                )
             rsa_pss = False
         match signer:
             case RsaKeySpec():
@@ -345,7 +416,12 @@ class ResourceMaker:
             case EcKeySpec(curve):
                 return digest or {Curve.P256: "sha256", Curve.P384: "sha384", Curve.P521: "sha512"}[curve], False
         if digest is not None and settings.is_own("digest"):
-            self._error(settings.mark_of("digest"), f"a signature with {signer} brings its own hash", code="conflict", hint="leave `digest` out")
+            self._error(
+                settings.mark_of("digest"),
+                f"a signature with {signer} brings its own hash",
+                code="conflict",
+                hint="leave `digest` out",
+            )
         return None, False
 
     def _directory(self, kind: Kind, resource_id: str, element: str | None, settings: Settings) -> str:
@@ -357,7 +433,13 @@ class ResourceMaker:
             return directory
         name = quoted(element)
         if len(name) > _LONGEST_DIRECTORY_NAME:
-            self._error(settings.mark, f"the directory of {shown(element)} would have too long a name", code="too-long", hint="give it a `dir:`", at_key=True)
+            self._error(
+                settings.mark,
+                f"the directory of {shown(element)} would have too long a name",
+                code="too-long",
+                hint="give it a `dir:`",
+                at_key=True,
+            )
         return f"{directory}/{name}"
 
 
@@ -385,8 +467,19 @@ def _attributes(fields: dict[str, Any]) -> FileAttributes:
     return FileAttributes(mode=PUBLIC_FILE.mode if mode is None else mode, owner=owner, group=group)
 
 
-def _sort_key(name: GeneralName) -> tuple[int, str]:
-    return name.sort_key
+def _names(fields: dict[str, Any]) -> tuple[GeneralName, ...]:
+    """Collect the names of a certificate: by kind, within a kind by value, each once (`GeneralName.sort_key`)."""
+    names: list[GeneralName] = []
+    for kind in _NAME_KEYS:
+        given = fields.get(kind)
+        if not given:
+            continue
+        if len(given) == 1:
+            names.append(given[0])
+        else:
+            by_text = {str(name.value): name for name in given}
+            names.extend(by_text[text] for text in sorted(by_text))
+    return tuple(names)
 
 
 def _is_same_host(common_name: str, hosts: list[GeneralName]) -> bool:
@@ -398,5 +491,3 @@ def _is_same_host(common_name: str, hosts: list[GeneralName]) -> bool:
         return dns(common_name) in hosts
     except BadValueError:
         return False
-
-

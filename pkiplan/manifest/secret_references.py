@@ -55,7 +55,9 @@ def _argv(arguments: list[str]) -> tuple[str, ...]:
 
 _KEYS: dict[str, Key] = {
     "env": Key(Text("the name of an environment variable", _variable), "The value of an environment variable."),
-    "file": Key(Text("a path", _path), "The first line of a file; a relative path counts from the manifest that names it."),
+    "file": Key(
+        Text("a path", _path), "The first line of a file; a relative path counts from the manifest that names it."
+    ),
     "command": Key(
         Listed(Text("an argument", _argument), _argv, single=False, least=1, of="arguments"),
         "The first line that a command prints; a list of program and arguments, run without a shell.",
@@ -64,7 +66,8 @@ _KEYS: dict[str, Key] = {
     "prompt": Key(Text("what to ask"), "What a person types at the terminal when asked."),
     "fd": Key(Integer(0, 1023), "The first line read from an inherited file descriptor."),
     "systemd": Key(
-        Text("the name of a credential", _credential), "A credential that systemd passed to the unit (`LoadCredential=`)."
+        Text("the name of a credential", _credential),
+        "A credential that systemd passed to the unit (`LoadCredential=`).",
     ),
 }
 _MAKE: dict[str, Callable[[Any], SecretReference]] = {
@@ -86,7 +89,10 @@ class Secret:
         """Read a reference; a literal is an error that does not repeat it."""
         if node.__class__ is Templated:
             problems.error(
-                mark, "a reference to a secret cannot come out of a template as text", code="literal-secret", hint=f"write {FORMS}"
+                mark,
+                "a reference to a secret cannot come out of a template as text",
+                code="literal-secret",
+                hint=f"write {FORMS}",
             )
             return INVALID
         if not isinstance(node, Mapping):
@@ -97,8 +103,14 @@ class Secret:
         given = [key for key, value in node.items() if not is_null(value)]
         unknown = [key for key in node if key not in _KEYS]
         for key in unknown:
-            problems.error(
-                node.key_mark(key), f"unknown kind of secret {shown(key)}", code="unknown-key", hint=did_you_mean(key, _KEYS), at_key=True
+            hint = _EXPECTED.get(key) or did_you_mean(key, _KEYS)
+            secret_problem(
+                problems,
+                node.key_mark(key),
+                f"unknown kind of secret {shown(key)}",
+                code="unknown-key",
+                hint=hint,
+                at_key=True,
             )
         if unknown:
             return INVALID
@@ -139,7 +151,9 @@ class Passphrases:
         if isinstance(node, Sequence):
             read = [Secret().read(item, item_mark, problems) for item, item_mark in zip(node, node.marks, strict=True)]
             if not read:
-                problems.error(mark, "an empty list of passphrases", code="empty", hint="write `none` where there is none")
+                problems.error(
+                    mark, "an empty list of passphrases", code="empty", hint="write `none` where there is none"
+                )
                 return INVALID
             found = tuple(one for one in read if not isinstance(one, Invalid))
             return (found, False) if len(found) == len(read) else INVALID
@@ -152,11 +166,31 @@ class Passphrases:
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}, {"const": "none"}]}
 
 
-def secret_problem(problems: Problems, mark: int, summary: str) -> None:
-    """Report a literal secret without showing the line it stands in."""
+_LITERAL = f"secrets are never in a manifest; write {FORMS}"
+_EXPECTED = {
+    "environment": "did you mean `env`?",
+    "variable": "did you mean `env`?",
+    "path": "did you mean `file`?",
+    "cmd": "did you mean `command`?",
+    "exec": "did you mean `command`?",
+    "ask": "did you mean `prompt`?",
+    **dict.fromkeys(("value", "literal", "pass", "password", "passphrase", "text", "plain"), _LITERAL),
+}
+
+
+def secret_problem(
+    problems: Problems,
+    mark: int,
+    summary: str,
+    *,
+    code: str = "literal-secret",
+    hint: str = _LITERAL,
+    at_key: bool = False,
+) -> None:
+    """Report a mistake without showing the line it stands in, because a secret may."""
     from dataclasses import replace
 
-    problems.error(mark, summary, code="literal-secret", hint=f"secrets are never in a manifest; write {FORMS}")
+    problems.error(mark, summary, code=code, hint=hint, at_key=at_key)
     problems.found[-1] = replace(problems.found[-1], source_line=None)
 
 

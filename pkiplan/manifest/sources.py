@@ -72,7 +72,7 @@ class Sources:
 
     def path(self, mark: int, *, at_key: bool) -> str:
         """Return the manifest's own path of what is written at a mark (`certificates.web.days`)."""
-        while self._indexed < len(self.all):
+        while self._indexed < len(self.all) and self.all[self._indexed].documents:
             for document in self.all[self._indexed].documents:
                 self._index(document)
             self._indexed += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
@@ -56,7 +57,9 @@ def object_identifier(text: str) -> str:
     """Read an object identifier in dotted form."""
     if not is_oid(text):
         raise BadValueError(
-            f"{shown(text)} is no object identifier", code="oid", hint="write it with dots and without leading zeros: `1.3.6.1.4.1.99999.1`"
+            f"{shown(text)} is no object identifier",
+            code="oid",
+            hint="write it with dots and without leading zeros: `1.3.6.1.4.1.99999.1`",
         )
     return text
 
@@ -69,20 +72,26 @@ def attribute_oid(name: str) -> str | None:
     return name if is_oid(name) else None
 
 
+_PLAIN_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
+
+
+@lru_cache(maxsize=4096)
 def check_value(oid: str, value: str) -> str:
     """Return the text of an attribute if a certificate, and its openssl.cnf, can hold it exactly."""
     attribute = ATTRIBUTE_BY_OID.get(oid)
     name = attribute.name if attribute else oid
     if not value:
         raise BadValueError(f"an empty `{name}`", code="empty", hint="leave the key out")
-    for char in value:
+    for char in "" if _PLAIN_TEXT.fullmatch(value) else value:
         if char < " " or "\x7f" <= char <= "\x9f" or char in "\u2028\u2029":
             raise BadValueError(f"a control character in `{name}`: {shown(value)}", code="control-character")
         if "\ud800" <= char <= "\udfff":
             raise BadValueError(f"half a surrogate pair in `{name}`: {shown(value)}", code="control-character")
     if value != value.strip(" "):
         raise BadValueError(
-            f"`{name}` begins or ends with a blank: {shown(value)}", code="blank", hint=f"write {shown(value.strip(' '))}"
+            f"`{name}` begins or ends with a blank: {shown(value)}",
+            code="blank",
+            hint=f"write {shown(value.strip(' '))}",
         )
     if attribute is None:
         return value
@@ -99,11 +108,14 @@ def check_value(oid: str, value: str) -> str:
             hint=hint,
         )
     if attribute.name == "country" and not re.fullmatch("[A-Z]{2}", value):
-        hint = f"write `{value.upper()}`" if re.fullmatch("[A-Za-z]{2}", value) else "write the two letters of ISO 3166-1"
+        hint = (
+            f"write `{value.upper()}`" if re.fullmatch("[A-Za-z]{2}", value) else "write the two letters of ISO 3166-1"
+        )
         raise BadValueError(f"`country` is no two capital letters: {shown(value)}", code="country", hint=hint)
     if attribute.string_type is StringType.PRINTABLE and not _PRINTABLE.fullmatch(value):
         raise BadValueError(
-            f"`{name}` may only hold ASCII letters, digits and `'()+,-./:=?` (PrintableString): {shown(value)}", code="character"
+            f"`{name}` may only hold ASCII letters, digits and `'()+,-./:=?` (PrintableString): {shown(value)}",
+            code="character",
         )
     if attribute.string_type is StringType.IA5 and not value.isascii():
         raise BadValueError(f"`{name}` may only hold ASCII (IA5String): {shown(value)}", code="character")
@@ -137,12 +149,18 @@ class Subject:
             oid = attribute_oid(key)
             if oid is None:
                 hint = _EXPECTED.get(key) or did_you_mean(key, _BY_NAME)
-                problems.error(key_mark, f"unknown attribute {shown(key)} of a subject", code="unknown-key", hint=hint, at_key=True)
+                problems.error(
+                    key_mark, f"unknown attribute {shown(key)} of a subject", code="unknown-key", hint=hint, at_key=True
+                )
                 is_sound = False
                 continue
             if oid in given:
                 problems.error(
-                    key_mark, f"`{key}` is the same attribute as `{given[oid]}`", code="duplicate-key", at_key=True, hint="give several values as a list"
+                    key_mark,
+                    f"`{key}` is the same attribute as `{given[oid]}`",
+                    code="duplicate-key",
+                    at_key=True,
+                    hint="give several values as a list",
                 )
                 is_sound = False
             given[oid] = key
@@ -156,12 +174,19 @@ class Subject:
                     attributes.append(NameAttribute(oid, text))
         if not is_sound:
             return INVALID
-        attributes.sort(key=lambda attribute: (_POSITION.get(attribute.oid, len(_POSITION)), "" if attribute.oid in _POSITION else attribute.oid))
+        attributes.sort(
+            key=lambda attribute: (
+                _POSITION.get(attribute.oid, len(_POSITION)),
+                "" if attribute.oid in _POSITION else attribute.oid,
+            )
+        )
         return DistinguishedName(tuple((attribute,) for attribute in attributes))
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
-        value: Schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]}
+        value: Schema = {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]
+        }
         properties: dict[str, Any] = {}
         for attribute in ATTRIBUTE_TYPES:
             one: Schema = {"type": "string"}
@@ -180,7 +205,10 @@ class Subject:
         mapping: Schema = {
             "type": "object",
             "properties": properties,
-            "patternProperties": {OID_PATTERN: value, f"^({'|'.join(sorted(_any_case(name) for name in other))})$": value},
+            "patternProperties": {
+                OID_PATTERN: value,
+                f"^({'|'.join(sorted(_any_case(name) for name in other))})$": value,
+            },
             "additionalProperties": False,
         }
         return {"anyOf": [mapping, {"type": "string"}]}
@@ -204,7 +232,7 @@ def _attribute_value(oid: str, node: Node, mark: int, problems: Problems) -> str
         problems.error(mark, f"expected text, not {kind_of(node)}", code="wrong-type", hint=hint)
         return INVALID
     try:
-        return check_value(oid, str(node))
+        return check_value(oid, node)
     except BadValueError as bad:
         problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
     return INVALID
@@ -214,7 +242,10 @@ def parse_rfc4514(text: str) -> DistinguishedName:
     """Read a name by RFC 4514: the last RDN of the text is the certificate's first, `+` joins a multi-valued RDN."""
     if not text.strip():
         return DistinguishedName()
-    rdns = [tuple(sorted(_rdn(part), key=lambda a: (_POSITION.get(a.oid, 99), a.oid, a.value))) for part in _split(text, ",")]
+    rdns = [
+        tuple(sorted(_rdn(part), key=lambda a: (_POSITION.get(a.oid, 99), a.oid, a.value)))
+        for part in _split(text, ",")
+    ]
     return DistinguishedName(tuple(reversed(rdns)))
 
 
@@ -230,7 +261,9 @@ def _attribute(text: str) -> NameAttribute:
     name = name.strip(" ")
     if not equals or not name:
         raise BadValueError(
-            f"expected `type=value` in a subject, not {shown(text)}", code="subject-text", hint="a comma in a value is written `\\,`"
+            f"expected `type=value` in a subject, not {shown(text)}",
+            code="subject-text",
+            hint="a comma in a value is written `\\,`",
         )
     oid = attribute_oid(name.removeprefix("OID.").removeprefix("oid."))
     if oid is None:
@@ -260,7 +293,9 @@ def _unescaped(value: str) -> str:
     while value.endswith(" ") and not re.search(r"(?:^|[^\\])(?:\\\\)*\\ $", value):
         value = value[:-1]
     if value.startswith("#"):
-        raise BadValueError(f"a value in hexadecimal is not read: {shown(value)}", code="subject-text", hint="write the text itself")
+        raise BadValueError(
+            f"a value in hexadecimal is not read: {shown(value)}", code="subject-text", hint="write the text itself"
+        )
     out = bytearray()
     index = 0
     while index < len(value):
@@ -272,7 +307,9 @@ def _unescaped(value: str) -> str:
                 index += 3
                 continue
             if not pair or pair[0] not in ' "#+,;<=>\\':
-                raise BadValueError(f"a backslash that escapes nothing: {shown(value)}", code="subject-text", hint="write `\\\\`")
+                raise BadValueError(
+                    f"a backslash that escapes nothing: {shown(value)}", code="subject-text", hint="write `\\\\`"
+                )
             char = pair[0]
             index += 1
         elif char in '"<>;':

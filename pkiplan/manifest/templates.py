@@ -8,7 +8,8 @@ Everything else is an expression of `expressions.py`, compiled once however ofte
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping as MappingABC
+from collections.abc import Callable
+from collections.abc import Mapping as MappingABC
 from typing import Any, cast
 
 from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated, from_native, is_templated
@@ -19,7 +20,7 @@ _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*
 # A template without quotes and braces inside: its end is plain to see.
 _SIMPLE = re.compile(r"\{\{([^{}'\"]*)\}\}")
 # Words of the expression language, and the methods that a map has beside its keys.
-_NOT_NAMES = frozenset("true false none True False None and or not in is if else".split())
+_NOT_NAMES = frozenset(["true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else"])
 _MENTIONS_EACH = re.compile(r"\beach\b")
 
 Variables = MappingABC[str, Any]
@@ -41,7 +42,9 @@ def mentions_each(node: Node) -> bool:
     if isinstance(node, Templated):
         return _MENTIONS_EACH.search(node) is not None
     if isinstance(node, Mapping):
-        return node.templated and any(mentions_each(value) or mentions_each(_as_key(key)) for key, value in node.items())
+        return node.templated and any(
+            mentions_each(value) or mentions_each(_as_key(key)) for key, value in node.items()
+        )
     if isinstance(node, Sequence):
         return node.templated and any(mentions_each(value) for value in node)
     return False
@@ -162,7 +165,9 @@ class Templates:
         """Find expressions that hold quotes or braces, with Jinja2's own lexer."""
         from jinja2 import Environment, TemplateSyntaxError
 
-        environment = Environment(comment_start_string="\0#", comment_end_string="#\0", keep_trailing_newline=True, autoescape=False)  # noqa: S701  # nothing is rendered with it
+        environment = Environment(
+            comment_start_string="\0#", comment_end_string="#\0", keep_trailing_newline=True, autoescape=False
+        )  # nothing is rendered with it
         pieces: list[tuple[bool, str]] = [(False, "")]
         try:
             for _, token, value in environment.lex(text):
@@ -238,4 +243,6 @@ def _within_text(value: object) -> str:
     try:
         return scalar_text(value)
     except ExpressionError as error:
-        raise TemplateProblemError(error.summary, "a template that gives a list or a map must be the whole value") from error
+        raise TemplateProblemError(
+            error.summary, "a template that gives a list or a map must be the whole value"
+        ) from error

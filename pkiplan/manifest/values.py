@@ -7,7 +7,9 @@ A node that still is a template is `INVALID` without a word; it is read again on
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping as MappingABC, Sequence as SequenceABC
+from collections.abc import Callable
+from collections.abc import Mapping as MappingABC
+from collections.abc import Sequence as SequenceABC
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
@@ -30,13 +32,17 @@ INVALID = Invalid.INVALID
 
 
 class BadValueError(Exception):
-    """What is wrong with one value, told by who parses it; it becomes a diagnostic with a place."""
+    """What is wrong with one value, told by who parses it; it becomes a diagnostic with a place.
 
-    def __init__(self, summary: str, *, hint: str = "", code: str = "bad-value") -> None:
+    `key` names the entry of a map that is at fault.
+    """
+
+    def __init__(self, summary: str, *, hint: str = "", code: str = "bad-value", key: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
         self.hint = hint
         self.code = code
+        self.key = key
 
 
 class ValueType(Protocol[T_co]):
@@ -81,8 +87,7 @@ class Text:
     raw: bool = False
     pattern: str | None = None
     examples: tuple[Any, ...] = ()
-    format: str | None = None
-    enum_hint: tuple[str, ...] = ()
+    number_hint: str = 'write it in quotes: `"{}"`'
 
     def read(self, node: Node, mark: int, problems: Problems) -> Any:
         """Read text."""
@@ -91,7 +96,7 @@ class Text:
             if kind is Templated:
                 return INVALID
             if not (self.raw and kind is Plain and not is_null(node)):
-                hint = f'write it in quotes: `"{node}"`' if kind is Plain and not is_null(node) else ""
+                hint = self.number_hint.format(node) if kind is Plain and not is_null(node) else ""
                 return wrong_type(self.wanted, node, mark, problems, hint=hint)
             node = str(node)  # type: ignore[arg-type]
         if self.parse is None:
@@ -121,7 +126,11 @@ class Choice:
     @property
     def wanted(self) -> str:
         """Name the words."""
-        return " or ".join(f"`{word}`" for word in self.values) if len(self.values) < 4 else f"one of {listed(self.values)}"
+        return (
+            " or ".join(f"`{word}`" for word in self.values)
+            if len(self.values) < 4
+            else f"one of {listed(self.values)}"
+        )
 
     def read(self, node: Node, mark: int, problems: Problems) -> Any:
         """Read one of the words."""
@@ -134,6 +143,7 @@ class Choice:
         if value is INVALID:
             word = str(node)
             hint = self.forbidden.get(word) or did_you_mean(word, self.values)
+            hint = hint if "did you" in hint or word in self.forbidden else ""  # the words are in the message
             problems.error(mark, f"expected {self.wanted}, not {shown(word)}", code="unknown-value", hint=hint)
         return value
 
@@ -351,7 +361,8 @@ class Table:
         try:
             return self.build(fields)
         except BadValueError as bad:
-            problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+            where = node.value_mark(bad.key) if bad.key in node else mark
+            problems.error(where, bad.summary, code=bad.code, hint=bad.hint)
         return INVALID
 
     def fields(self, node: Mapping, problems: Problems) -> tuple[dict[str, Any], bool]:
@@ -373,7 +384,9 @@ class Table:
             if is_null(value):
                 continue
             if name in fields:
-                problems.error(key_mark, f"`{key}` is `{name}`, which is given already", code="duplicate-key", at_key=True)
+                problems.error(
+                    key_mark, f"`{key}` is `{name}`, which is given already", code="duplicate-key", at_key=True
+                )
             read = reader.read(value, value_mark, problems)
             if read is INVALID:
                 is_sound = False
@@ -434,7 +447,7 @@ class Wrapped:
 
     def read(self, node: Node, mark: int, problems: Problems) -> Any:
         """Read the value and, where it is given, its criticality."""
-        critical: bool | None | Invalid = None
+        critical: bool | Invalid | None = None
         if isinstance(node, Mapping) and "values" in node:
             for key, _, key_mark, _ in node.entries():
                 if key not in ("values", "critical"):
@@ -455,7 +468,10 @@ class Wrapped:
             "type": "object",
             "properties": {
                 "values": value,
-                "critical": {**Boolean().schema(), "description": "Whether who does not know the extension must refuse."},
+                "critical": {
+                    **Boolean().schema(),
+                    "description": "Whether who does not know the extension must refuse.",
+                },
             },
             "required": ["values"],
             "additionalProperties": False,

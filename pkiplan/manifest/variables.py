@@ -17,7 +17,26 @@ from pkiplan.manifest.sources import Source
 from pkiplan.manifest.templates import Templates, mentions_each
 from pkiplan.manifest.values import BadValueError, kind_of
 
-RESERVED = frozenset({"vars", "each", "site", "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else"})
+RESERVED = frozenset(
+    {
+        "vars",
+        "each",
+        "site",
+        "true",
+        "false",
+        "none",
+        "True",
+        "False",
+        "None",
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "if",
+        "else",
+    }
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 # Names in an expression, with what is quoted and what follows a dot left out; `vars.name` counts as `name`.
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
@@ -50,7 +69,9 @@ def scope(variables: dict[str, Any]) -> dict[str, Any]:
 def _is_name(name: str, mark: int, problems: Problems) -> bool:
     why = _wrong_name(name)
     if why:
-        problems.error(mark, why, code="variable-name", at_key=True, hint="letters, digits and underscores, no digit first")
+        problems.error(
+            mark, why, code="variable-name", at_key=True, hint="letters, digits and underscores, no digit first"
+        )
     return not why
 
 
@@ -139,7 +160,9 @@ def _render(
             continue
         expressions = _templates_in(node)
         if expressions:
-            speaks_of[name] = {word for text in expressions for word in _NAMES.findall(_QUOTED.sub("", text))} & nodes.keys()
+            speaks_of[name] = {
+                word for text in expressions for word in _NAMES.findall(_QUOTED.sub("", text))
+            } & nodes.keys()
         else:
             values[name] = native(node)
     values.update(given)
@@ -149,7 +172,9 @@ def _render(
         cycle = [str(name) for name in error.args[1]]
         if problems is not None:
             problems.error(
-                nodes[cycle[0]][1], f"variables speak of each other in a circle: {' → '.join(reversed(cycle))}", code="variable-cycle"
+                nodes[cycle[0]][1],
+                f"variables speak of each other in a circle: {' → '.join(reversed(cycle))}",
+                code="variable-cycle",
             )
         return values
     for name in order:
@@ -178,9 +203,15 @@ def _templates_in(node: Node) -> list[str]:
     if isinstance(node, Templated):
         return [str(node)]
     if isinstance(node, Mapping):
-        return [text for key, value in node.items() for text in ([key] if isinstance(key, Templated) else []) + _templates_in(value)] if node.templated else []
+        return (
+            [
+                text
+                for key, value in node.items()
+                for text in ([key] if isinstance(key, Templated) else []) + _templates_in(value)
+            ]
+            if node.templated
+            else []
+        )
     if isinstance(node, Sequence) and node.templated:
         return [text for value in node for text in _templates_in(value)]
     return []
-
-

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping as MappingABC
+from collections.abc import Collection
+from itertools import islice
 from typing import Any
 
 from pkiplan.manifest.durations import moment
 from pkiplan.manifest.names import dns, host, ip
 from pkiplan.manifest.nodes import Mapping, Node, Sequence, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.references import address, short_name
 from pkiplan.manifest.secret_references import is_none_word
 from pkiplan.manifest.values import BadValueError, Choice, Invalid, Key, Listed, Table, Text
 from pkiplan.model.resource import Kind
 from pkiplan.model.site import VerifyRule
-from pkiplan.model.tree import address_of
 
 STARTTLS = ("smtp", "imap", "pop3", "postgres", "mysql", "ldap", "xmpp", "ftp")
 _VERSIONS = {"1.2": "1.2", "1.3": "1.3"}
@@ -24,7 +25,11 @@ _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/\s]+)):([0-9]{1,5})")
 def _endpoint(text: str) -> str:
     match = _ENDPOINT.fullmatch(text)
     if match is None or not 1 <= int(match[3]) <= 65535:
-        raise BadValueError(f"{shown(text)} is no endpoint", code="endpoint", hint="write `host:port`, such as `127.0.0.1:8443` or `[::1]:8443`")
+        raise BadValueError(
+            f"{shown(text)} is no endpoint",
+            code="endpoint",
+            hint="write `host:port`, such as `127.0.0.1:8443` or `[::1]:8443`",
+        )
     if match[1]:
         ip(match[1])
     elif re.fullmatch(r"[0-9.]+", match[2]):
@@ -43,48 +48,69 @@ def _host_name(text: str) -> str:
 
 KEYS: dict[str, Key] = {
     "server": Key(Text("the id of a certificate", raw=True), "The certificate that the server presents."),
-    "client": Key(Text("the id of a certificate, or `none`", raw=True), "The certificate that the client presents; `none` for none.", "none is presented"),
+    "client": Key(
+        Text("the id of a certificate, or `none`", raw=True),
+        "The certificate that the client presents; `none` for none.",
+        "none is presented",
+    ),
     "expect": Key(Choice({"accepted": True, "refused": False}), "What must come of it.", "accepted"),
     "connect": Key(
-        Text("an endpoint `host:port`", _endpoint), "A live endpoint, which must serve exactly what the site says.", examples=("127.0.0.1:8443",)
+        Text("an endpoint `host:port`", _endpoint),
+        "A live endpoint, which must serve exactly what the site says.",
+        examples=("127.0.0.1:8443",),
     ),
-    "starttls": Key(Choice({name: name for name in STARTTLS}), "The protocol that is spoken before TLS starts; with `connect`."),
-    "host_name": Key(Text("a DNS name or IP address", _host_name), "The name that the client asks for.", "each name of the server in turn"),
+    "starttls": Key(
+        Choice({name: name for name in STARTTLS}), "The protocol that is spoken before TLS starts; with `connect`."
+    ),
+    "host_name": Key(
+        Text("a DNS name or IP address", _host_name),
+        "The name that the client asks for.",
+        "each name of the server in turn",
+    ),
     "versions": Key(Listed(Choice(_VERSIONS, raw=True), of="versions"), "TLS versions.", "both", (["1.3"],)),
-    "at": Key(Text("a date and time by RFC 3339", moment), "The moment at which both sides believe to be.", "now", ("2027-01-01T00:00:00Z",)),
+    "at": Key(
+        Text("a date and time by RFC 3339", moment),
+        "The moment at which both sides believe to be.",
+        "now",
+        ("2027-01-01T00:00:00Z",),
+    ),
 }
 TABLE = Table(
     KEYS,
     "a rule: `server`, `client`, `expect`, `connect`, …",
-    expected={"host": "did you mean `connect` or `host_name`?", "result": "did you mean `expect`?", "version": "did you mean `versions`?"},
+    expected={
+        "host": "did you mean `connect` or `host_name`?",
+        "result": "did you mean `expect`?",
+        "version": "did you mean `versions`?",
+    },
 )
 
 
-def read_rules(rules: Sequence, addresses: MappingABC[str, str], *, is_whole: bool, problems: Problems) -> tuple[VerifyRule, ...]:
+def read_rules(rules: Sequence, resources: Collection[str], problems: Problems) -> tuple[VerifyRule, ...]:
     """Read the rules of a manifest, in their order."""
-    found = []
-    for node, mark in zip(rules, rules.marks, strict=True):
-        rule = _rule(node, mark, addresses, is_whole=is_whole, problems=problems)
-        if rule is not None:
-            found.append(rule)
-    return tuple(found)
+    # Which certificates there are is only known when all of them could be made.
+    known = resources if not problems.errors else None
+    read = [_rule(node, mark, known, problems) for node, mark in zip(rules, rules.marks, strict=True)]
+    return tuple(rule for rule in read if rule is not None)
 
 
-def _rule(node: Node, mark: int, addresses: MappingABC[str, str], *, is_whole: bool, problems: Problems) -> VerifyRule | None:
+def _rule(node: Node, mark: int, known: Collection[str] | None, problems: Problems) -> VerifyRule | None:
     before = problems.errors
     fields: Any = TABLE.read(node, mark, problems)
     if isinstance(fields, Invalid) or not isinstance(node, Mapping):
         return None
-    server = _certificate(node, "server", addresses, is_whole=is_whole, problems=problems)
+    server = _certificate(node, "server", known, problems)
     client = None
     if "client" in node and not is_none_word(node["client"]):
-        client = _certificate(node, "client", addresses, is_whole=is_whole, problems=problems)
+        client = _certificate(node, "client", known, problems)
     if "server" not in fields and "connect" not in fields:
         problems.error(mark, "a rule names a `server` or an endpoint to `connect` to", code="missing-key")
     if "starttls" in fields and "connect" not in fields:
         problems.error(node.value_mark("starttls"), "`starttls` goes with `connect`", code="conflict")
     if "at" in fields and "connect" in fields:
-        problems.error(node.value_mark("at"), "a live endpoint has its own clock: `at` does not go with `connect`", code="conflict")
+        problems.error(
+            node.value_mark("at"), "a live endpoint has its own clock: `at` does not go with `connect`", code="conflict"
+        )
     if problems.errors > before:
         return None
     return VerifyRule(
@@ -100,25 +126,15 @@ def _rule(node: Node, mark: int, addresses: MappingABC[str, str], *, is_whole: b
     )
 
 
-def _certificate(
-    node: Mapping, key: str, addresses: MappingABC[str, str], *, is_whole: bool, problems: Problems
-) -> str | None:
+def _certificate(node: Mapping, key: str, known: Collection[str] | None, problems: Problems) -> str | None:
     if key not in node or is_null(node[key]):
         return None
     text = str(node[key])
-    address = certificate_address(text)
-    if address in addresses:
-        return address
-    if is_whole and not problems.errors:
-        known = [known.removeprefix("certificate.") for known in addresses if known.startswith("certificate.")]
-        problems.error(node.value_mark(key), f"unknown certificate {shown(text)}", code="unknown-certificate", hint=did_you_mean(text, known[:2000]))
-    return None
-
-
-def certificate_address(text: str) -> str:
-    """Return the address that a short name of a certificate means (`node[a1]`)."""
-    match = re.fullmatch(r"(?:certificate\.)?([A-Za-z0-9][A-Za-z0-9._-]*?)(?:\[(?:\"((?:[^\"\\]|\\.)*)\"|([^\"\]]*))\])?", text)
-    if match is None:
-        return text
-    key = re.sub(r"\\(.)", r"\1", match[2]) if match[2] is not None else match[3]
-    return address_of(Kind.CERTIFICATE, match[1], key)
+    found = address(Kind.CERTIFICATE, text) or text
+    if known is not None and found not in known:
+        names = [short_name(name) for name in islice(known, 5_000) if name.startswith("certificate.")]
+        hint = did_you_mean(text, names)
+        problems.error(
+            node.value_mark(key), f"unknown certificate {shown(text)}", code="unknown-certificate", hint=hint
+        )
+    return found
