@@ -24,7 +24,7 @@ from pkiplan.model.keys import RsaKeySpec
 from pkiplan.model.names import DistinguishedName, NameAttribute
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
-from pkiplan.model.validity import renewal_window
+from pkiplan.model.validity import INCLUSIVE_SECOND, renewal_window
 from pkiplan.plan.changes import Action, FieldChange, Finding, Reason
 from pkiplan.plan.descriptions import (
     day,
@@ -356,7 +356,7 @@ def renewal(resource: Resource, found: ObservedCertificate, context: Context) ->
     if left < timedelta():
         message = f"expired on {day(found.not_after)}, {span(left)} ago"
         return differs(Action.RENEW, Reason.EXPIRED, message)
-    return differs(Action.RENEW, Reason.RENEWAL_DUE, f"{span(left)} left, renews at {span(window)}")
+    return differs(Action.RENEW, Reason.RENEWAL_DUE, f"{span(left)} left, renews at {span(window + INCLUSIVE_SECOND)}")
 
 
 def is_adopted(resource: Resource) -> bool:

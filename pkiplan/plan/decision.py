@@ -82,7 +82,7 @@ def _compare_certificate(resource: Resource, found: ObservedResource, context: C
         )
     if isinstance(certificate, Unreadable):
         return differs(Action.MODIFY, Reason.DAMAGED, f"the certificate is damaged: {certificate.why}")
-    if resource.is_authority and isinstance(found.key, Found):
+    if resource.is_authority and is_generated(resource) and isinstance(found.key, Found):
         return differs(Action.MODIFY, Reason.MISSING, "the certificate is missing beside its key")
     return differs(Action.CREATE, Reason.MISSING, "the certificate is missing")
 

@@ -48,9 +48,14 @@ class Addresses:
     def _unknown(self, option: str, pattern: str) -> PkiplanError:
         from difflib import get_close_matches
 
-        names = {name: form for form in self._by_form for name in _names(form)}
+        names: dict[str, str] = {}
+        for form, address in self._by_form.items():
+            whole, base, *_ = ways = _names(form)
+            for way in ways:
+                # Whoever left the element out meant all of them.
+                names.setdefault(way, base if "[" not in way and base != whole else address)
         near = get_close_matches(_plain(pattern), names, n=1, cutoff=0.5)
-        hint = f"did you mean {self._by_form[names[near[0]]]}?" if near else ""
+        hint = f"did you mean {names[near[0]]}?" if near else ""
         return PkiplanError.of(f"{option} {pattern}: there is no such address", hint=hint, code="unknown-address")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pkiplan.model.resource import Resource
-from pkiplan.model.validity import renewal_window
+from pkiplan.model.validity import INCLUSIVE_SECOND, renewal_window
 from pkiplan.plan.descriptions import moment, span
 
 LATER_DATES = "declare later dates (`not_after`, `not_before`), or shorten `renew_before`"
@@ -132,4 +132,4 @@ def _left(planned: PlannedValidity, now: datetime) -> str:
 
 
 def _within(window: timedelta) -> str:
-    return f"are within its renewal window of {span(window)}"
+    return f"are within its renewal window of {span(window + INCLUSIVE_SECOND)}"

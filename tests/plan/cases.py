@@ -62,7 +62,6 @@ from pkiplan.plan.changes import Action, Reason
 from tests.plan.simulate import World, digest
 from tests.plan.sites import (
     NOW,
-    P256,
     authority,
     certificate,
     common_name,
@@ -400,6 +399,11 @@ def has_extension(new: Extension) -> Mutation:
     return applied(declare(lambda resource: with_extension(resource, new)))
 
 
+def extends(new: Extension) -> Mutation:
+    """Declare an extension."""
+    return declare(lambda resource: with_extension(resource, new))
+
+
 def drops_extension(oid: str) -> Mutation:
     return declare(lambda r: replace(r, extensions=tuple(e for e in r.extensions if e.oid != oid)))
 
@@ -458,7 +462,7 @@ MULTI_VALUED_TURNED = DistinguishedName((MULTI_VALUED.rdns[0][::-1],))
 CASES: list[Case] = []
 
 
-def row(  # noqa: PLR0913 - a row has these columns
+def row(
     sentence: str,
     change: Mutation,
     action: Action,
@@ -538,7 +542,7 @@ row(
 # Names
 for what, general_name in NAMES.items():
     wider = san(OWN_NAME, general_name)
-    row(f"an added {what} modifies", declare(lambda r, w=wider: with_extension(r, w)), MODIFY, R.NAMES_CHANGED)
+    row(f"an added {what} modifies", extends(wider), MODIFY, R.NAMES_CHANGED)
     row(
         f"a removed {what} modifies",
         in_turn(has_extension(wider), declare(lambda r: with_extension(r, san(OWN_NAME)))),
@@ -564,7 +568,7 @@ row(
 for word, (old, new) in EXTENSIONS.items():
     row(
         f"another value of {word} modifies",
-        in_turn(has_extension(old), declare(lambda r, n=new: with_extension(r, n))),
+        in_turn(has_extension(old), extends(new)),
         MODIFY,
         R.EXTENSION_CHANGED,
     )
@@ -575,7 +579,7 @@ for word, (old, new) in EXTENSIONS.items():
         R.EXTENSION_CHANGED,
     )
 for word, (old, _) in NEW_EXTENSIONS.items():
-    row(f"an added {word} modifies", declare(lambda r, o=old: with_extension(r, o)), MODIFY, R.EXTENSION_CHANGED)
+    row(f"an added {word} modifies", extends(old), MODIFY, R.EXTENSION_CHANGED)
     row(
         f"a removed {word} modifies", in_turn(has_extension(old), drops_extension(old.oid)), MODIFY, R.EXTENSION_CHANGED
     )

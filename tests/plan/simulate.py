@@ -133,7 +133,7 @@ class Disk:
             assert isinstance(resource.key, ManagedKey)
             spki, spec = self.closed[resource.address], resource.key.spec
         assert spec is not None
-        key_id = hashlib.sha1(spki.encode()).digest()  # noqa: S324 - as RFC 5280, 4.2.1.2 (1)
+        key_id = hashlib.sha1(spki.encode()).digest()
         subject_der = encode_name(resource.subject)
         issuer, issuer_der, signer, issuer_key_id = resource.subject, subject_der, spki, key_id
         if resource.issuer is not None:
