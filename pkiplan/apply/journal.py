@@ -80,18 +80,27 @@ def new_journal(tree: Tree, run: str, now: datetime, directories: Mapping[str, s
     )
 
 
-def recover(tree: Tree) -> tuple[str, ...]:
-    """Finish or undo what an interrupted apply left, and tell so in one line; to be called under the lock."""
+def recover(tree: Tree, adopted: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Finish or undo what an interrupted apply left, and tell so in one line; to be called under the lock.
+
+    A journal lies in the tree, so whoever can put files there can write one: beyond the site it is only believed of
+    `adopted`, the directories in which the manifest adopts certificates.
+    """
     entries = _left_behind(tree)
     if entries is None:
         return ()
     finished: list[str] = []
     for address, files in entries.unfinished.items():
-        if finish_switch(tree, files):
+        inside = tuple(file for file in files if not file.directory.startswith("/") or file.directory in adopted)
+        if finish_switch(tree, inside) and inside == files:
             finished.append(address)
     discarded = [
-        address for address, directory in entries.directories.items() if _discard(tree, directory, entries.run)
+        address
+        for address, directory in entries.directories.items()
+        if not directory.startswith("/") and _discard(tree, directory, entries.run)
     ]
+    for directory in sorted(adopted):
+        _discard(tree, directory, entries.run)
     Journal(tree, entries).end()
     return (_told(entries, finished, [address for address in discarded if address not in finished]),)
 

@@ -86,7 +86,7 @@ def _control(site: Site) -> Iterator[int]:
 def _recovered(site: Site) -> tuple[str, ...]:
     tree = open_tree(site)
     try:
-        return recover(tree)
+        return recover(tree, _adopted(site))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise PkiplanError.of(
@@ -94,6 +94,10 @@ def _recovered(site: Site) -> tuple[str, ...]:
         ) from None
     finally:
         tree.close()
+
+
+def _adopted(site: Site) -> frozenset[str]:
+    return frozenset(os.path.dirname(site.certificate_path(r)) for r in site if (r.cert_path or "").startswith("/"))
 
 
 def _refuse_planted(control: int, path: str) -> None:
