@@ -28,6 +28,8 @@ NEEDED = (
     "SSL_CTX_use_certificate",
     "SSL_CTX_add_extra_chain_cert",
     "SSL_CTX_set_msg_callback",
+    "SSL_CIPHER_find",
+    "SSL_CIPHER_get_name",
     "X509_VERIFY_PARAM_set1_host",
     "X509_VERIFY_PARAM_set1_ip",
     "X509_VERIFY_PARAM_set_flags",
@@ -109,6 +111,19 @@ def verification_words(number: int) -> str:
 def set_store_purpose(store: crypto.X509Store, purpose: int) -> None:
     """Make a store judge certificates for a purpose (openssl/x509.h, X509_PURPOSE_…)."""
     _check(_lib.X509_STORE_set_purpose(store._store, purpose))
+
+
+def cipher_name(connection: SSL.Connection, code: int) -> str:
+    """Name a cipher suite by its number, as OpenSSL does; in hex when it knows none."""
+    cipher = _lib.SSL_CIPHER_find(connection._ssl, code.to_bytes(2, "big"))
+    if cipher == _ffi.NULL:
+        return _SIGNALS.get(code, f"{code:#06x}")
+    name: bytes = _ffi.string(_lib.SSL_CIPHER_get_name(cipher))
+    return name.decode("ascii", "replace")
+
+
+# Not cipher suites but signals in their list: RFC 5746, 3.3 and RFC 7507.
+_SIGNALS = {0x00FF: "TLS_EMPTY_RENEGOTIATION_INFO_SCSV", 0x5600: "TLS_FALLBACK_SCSV"}
 
 
 class MessageTap:
