@@ -5,12 +5,13 @@ Nothing is switched before it is whole, read back and on the disk. A failure in 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
 from cryptography.x509 import Certificate
@@ -36,6 +37,7 @@ from pkiplan.apply.work import Work
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Memory
 from pkiplan.errors import PkiplanError
+from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, ObservedState
 from pkiplan.model.resource import CERTIFICATE_FILE, Kind, Resource
 from pkiplan.model.site import Site
@@ -159,8 +161,9 @@ class _Executor:
                 for change in changes:
                     # A short queue: a site of ten thousand must not lie in memory as futures.
                     if len(running) >= 2 * self._jobs:
-                        running = wait(running, return_when=FIRST_COMPLETED).not_done
+                        running = _unfinished(running, FIRST_COMPLETED)
                     running.add(pool.submit(self._guarded, change, step))
+                _unfinished(running, ALL_COMPLETED)
             except BaseException:
                 self._stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -322,18 +325,18 @@ class _Executor:
                 self._tell(EventKind.NOT_RUN, change, detail=because)
 
     def _tell(self, kind: EventKind, change: Change | None, *, detail: str = "") -> None:
-        with self._told:
-            self._progress(
-                ApplyEvent(
-                    kind=kind,
-                    address="" if change is None else change.address,
-                    action=None if change is None else change.action,
-                    detail=detail,
-                    index=len(self._outcomes),
-                    total=len(self._work.changes),
-                    seconds=0.0 if change is None else self._seconds.get(change.address, 0.0),
-                )
-            )
+        event = ApplyEvent(
+            kind=kind,
+            address="" if change is None else change.address,
+            action=None if change is None else change.action,
+            detail=detail,
+            index=len(self._outcomes),
+            total=len(self._work.changes),
+            seconds=0.0 if change is None else self._seconds.get(change.address, 0.0),
+        )
+        # Whoever looks on may have gone away (a closed pipe); that must not end an apply half way.
+        with self._told, contextlib.suppress(Exception):
+            self._progress(event)
 
 
 def _tell_nobody(_: ApplyEvent) -> None:
@@ -343,6 +346,14 @@ def _tell_nobody(_: ApplyEvent) -> None:
 def _old_serial(work: Work, change: Change) -> int | None:
     observed = work.observed.of(change.address).certificate
     return observed.value.serial if isinstance(observed, Found) else None
+
+
+def _unfinished(running: set[Future[None]], until: str) -> set[Future[None]]:
+    """Wait, let what is finished speak up if it was broken off, and return the rest."""
+    finished, rest = wait(running, return_when=until)
+    for future in finished:
+        future.result()
+    return rest
 
 
 def _children(work: Work) -> dict[str, int]:
@@ -370,9 +381,10 @@ def _levels(site: Site, changes: Iterable[Change]) -> list[list[Change]]:
 
 
 def _kept_names(site: Site, resource: Resource) -> list[str]:
-    """List every declared file of a resource that its generation must hold."""
+    """List every declared file of a resource that its generation must hold; what was given to pkiplan stays put."""
+    key = resource.key
     return [
-        resource.key.path,
+        *((key.path,) if isinstance(key, ManagedKey) and not key.is_adopted else ()),
         resource.cert_path or CERTIFICATE_FILE,
         *site.derived_files(resource),
         *(output.path for output in resource.outputs),

@@ -155,6 +155,11 @@ def link_or_copy(source: int, source_name: str, target: int, target_name: str, l
     create_file(target, target_name, content, Placement(stat.S_IMODE(facts.st_mode)))
 
 
+def make_link(parent: int, name: str, target: str) -> None:
+    """Make a symbolic link where nothing is."""
+    os.symlink(target, name, dir_fd=parent)
+
+
 def replace_link(parent: int, name: str, target: str, temporary: str) -> None:
     """Make a name a symbolic link in one step, whatever file or link it was before."""
     with contextlib.suppress(FileNotFoundError):

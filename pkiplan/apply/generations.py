@@ -202,7 +202,9 @@ def _move_into_generation(directory: int, generation: Generation, plain: list[st
 def _publish_name(directory: int, generation: Generation, name: str) -> None:
     with parent_of(directory, name, make=True) as (parent, last):
         target = public_link(name)
-        if filesystem.link_target(parent, last) != target:
+        if filesystem.file_facts(parent, last) is None:
+            filesystem.make_link(parent, last, target)
+        elif filesystem.link_target(parent, last) != target:
             filesystem.replace_link(parent, last, target, f"{STAGED_PREFIX}link-{generation.run}")
 
 

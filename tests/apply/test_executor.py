@@ -508,3 +508,51 @@ def test_results_tell_how_far_it_came(bench: Workbench) -> None:
     assert not report.not_run
     assert all(result.seconds > 0 for result in report.results)
     assert replace(report, results=()).is_complete
+
+
+def test_a_display_that_breaks_does_not_end_the_apply(bench: Workbench) -> None:
+    def broken(_: ApplyEvent) -> None:
+        raise BrokenPipeError
+
+    report = bench.apply(on_event=broken, jobs=2)
+
+    assert report.is_complete
+
+
+def test_a_request_that_was_given_stays_where_it_lies(bench: Workbench) -> None:
+    openssl = require("openssl")
+    bench.applied()
+    given = bench.tree / "certificates/api"
+    given.mkdir()
+    subprocess.run(
+        [openssl, "req", "-new", "-newkey", "ed25519", "-nodes", "-subj", "/CN=x", "-keyout", bench.path / "k.pem",
+         "-out", given / "request.pem"], check=True, capture_output=True,
+    )  # fmt: skip
+
+    bench.write(
+        SMALL_SITE + "  api: {issuer: issuing, dns: [api.acme.example], key: {csr: pki/certificates/api/request.pem}}\n"
+    ).applied()
+
+    assert (given / "request.pem").is_file()
+    assert not (given / "request.pem").is_symlink()
+    assert not (given / "key.pem").exists()
+    assert bench.actions() == {}
+
+
+def test_an_adopted_certificate_is_renewed_where_it_lies_and_the_old_one_archived(bench: Workbench) -> None:
+    bench.applied()
+    pair = bench.path / "given"
+    pair.mkdir()
+    for name in ("key.pem", "cert.pem"):
+        (pair / name).write_bytes((bench.tree / "certificates/web" / name).read_bytes())
+    old = (pair / "cert.pem").read_bytes()
+    manifest = SMALL_SITE.replace("  web:", "  api:")
+    adopted = "    cert_path: given/cert.pem\n    key: {type: ecdsa, path: given/key.pem}\n"
+
+    bench.write(manifest + adopted).applied(now=NOW + timedelta(days=70))
+
+    assert (pair / "cert.pem").read_bytes() != old
+    assert sorted(path.name for path in pair.iterdir()) == ["cert.pem", "key.pem"]
+    (entry,) = (bench.tree / "archive/certificate/api").iterdir()
+    assert (entry / "cert.pem").read_bytes() == old
+    assert bench.actions(now=NOW + timedelta(days=70)) == {}
