@@ -50,6 +50,8 @@ _AFTER_NAMES = (
     "name_constraints", "policies", "policy_constraints", "inhibit_any_policy", "crl_distribution_points", "aia", "sia",
     "tls_feature", "ocsp_no_check",
 )  # fmt: skip
+_FIXED = (*_BEFORE_NAMES, *_AFTER_NAMES, "path_length", "extensions")
+_ABSENT = object()  # a null unsets what pkiplan would add by itself, and is not the same as nothing
 # RFC 5280, 4.2.1: these should or must be critical; the others not.
 _CRITICAL = frozenset({"key_usage", "name_constraints", "policy_constraints", "inhibit_any_policy"})
 _SERVER_AUTH = EXTENDED_KEY_USAGES["server_auth"]
@@ -301,7 +303,7 @@ class ResourceMaker:
     ) -> tuple[Extension, ...]:
         fields = settings.fields
         # By identity: values that came from one place are one object, and the cache keeps them alive.
-        values = (*map(fields.get, (*_BEFORE_NAMES, *_AFTER_NAMES, "path_length", "extensions")), issuer, settings.base)
+        values = (*[fields.get(name, _ABSENT) for name in _FIXED], issuer, settings.base)
         key = (kind, spec, *map(id, values))
         known = self._extensions.get(key)
         if known is None:

@@ -459,7 +459,7 @@ class Wrapped:
             value = self.type.read(node, mark, problems)
         if value is INVALID or critical is INVALID:
             return INVALID
-        return (value, critical)
+        return (self.build(value) if self.build is not None else value, critical)
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
