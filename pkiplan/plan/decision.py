@@ -14,7 +14,7 @@ from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, 
 from pkiplan.plan.descriptions import declared_fields, declared_lifetime, moment
 from pkiplan.plan.difference import SIGNING, Blocker, Differences, differs, strongest
 from pkiplan.plan.files import compare_certificate_file, compare_files, files_of
-from pkiplan.plan.key import KeyVerdict, is_generated, judge_key
+from pkiplan.plan.key import KeyVerdict, is_generated, judge_key, shown_path
 from pkiplan.plan.outlook import Context
 from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_validity, useless_renewal
 
@@ -69,7 +69,7 @@ def _compare_certificate(resource: Resource, found: ObservedResource, context: C
     certificate: Observation[ObservedCertificate] = found.certificate
     if isinstance(certificate, Found):
         return compare(resource, certificate.value, context)
-    path = context.site.certificate_path(resource)
+    path = shown_path(context.site, context.site.certificate_path(resource))
     if isinstance(certificate, Unreadable) and not certificate.is_damaged:
         message = f"the certificate cannot be read: {certificate.why}"
         return Blocker(reason=Reason.UNREADABLE, message=message, way_out=f"make {path} readable, or take it away")

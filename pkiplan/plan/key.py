@@ -76,9 +76,19 @@ def is_unchecked(resource: Resource, found: ObservedResource) -> bool:
     return isinstance(resource.key, ManagedKey) and isinstance(found.key, Found) and found.key.value.spki_sha256 is None
 
 
+def shown_path(site: Site, path: str) -> str:
+    """Write a path as a person sees it from the manifest's directory; one that lies elsewhere stays absolute."""
+    return path.removeprefix(f"{site.base}/")
+
+
+def key_path(site: Site, resource: Resource) -> str:
+    """Write where a resource's key lies, or should lie."""
+    return shown_path(site, site.path(resource, resource.key.path))
+
+
 def offline_way_out(resource: Resource, site: Site) -> str:
     """Say what to do about an authority whose key is not here."""
-    bring = f"bring its key to {site.path(resource, resource.key.path)} to sign with it"
+    bring = f"bring its key to {key_path(site, resource)} to sign with it"
     return (
         f"{bring}, or give it a new one if it is lost for good: {_rekey(resource)}" if is_generated(resource) else bring
     )
@@ -90,7 +100,7 @@ def _rekey(resource: Resource) -> str:
 
 
 def _unusable(resource: Resource, key: Unreadable, site: Site) -> Blocker:
-    path = site.path(resource, resource.key.path)
+    path = key_path(site, resource)
     state = "is damaged" if key.is_damaged else "cannot be read"
     mend = "restore it" if key.is_damaged else "make it readable"
     replaced = f", or replace it with a new key (the old file goes to the archive): {_rekey(resource)}"
@@ -110,11 +120,12 @@ def _missing(resource: Resource, found: ObservedResource, site: Site, issued: Se
     if resource.key.is_adopted:
         return KeyVerdict(blocker=_not_given(resource, site, "adopted key"))
     if resource.is_authority and isinstance(found.certificate, Unreadable):
+        path = shown_path(site, site.certificate_path(resource))
         return KeyVerdict(
             blocker=Blocker(
                 reason=Reason.DAMAGED,
                 message=f"its certificate is damaged and {resource.key.path} is not here: {found.certificate.why}",
-                way_out=f"restore {site.certificate_path(resource)}, or {offline_way_out(resource, site)}",
+                way_out=f"restore {path}, or {offline_way_out(resource, site)}",
             )
         )
     if issued:
@@ -130,7 +141,7 @@ def _not_given(resource: Resource, site: Site, what: str) -> Blocker:
     return Blocker(
         reason=Reason.KEY_MISSING,
         message=f"the {what} {resource.key.path} is not there",
-        way_out=f"put the {what} at {site.path(resource, resource.key.path)}; pkiplan never makes one in its place",
+        way_out=f"put the {what} at {key_path(site, resource)}; pkiplan never makes one in its place",
     )
 
 
@@ -199,7 +210,7 @@ def _other_spec(
 def _given_otherwise(resource: Resource, other: Differences, site: Site) -> Blocker:
     """Block on a given key of another type: it is not pkiplan's to replace."""
     change = other[0].fields[0]
-    path = site.path(resource, resource.key.path)
+    path = key_path(site, resource)
     return Blocker(
         reason=Reason.KEY_TYPE_CHANGED,
         message=f"the key given in {resource.key.path} is {change.before}, declared is {change.after}",

@@ -167,11 +167,9 @@ def test_a_self_signed_certificate_needs_its_private_key() -> None:
 @pytest.mark.parametrize(
     ("key", "is_fault", "way_out"),
     [
-        pytest.param(Missing(), False, "bring its key to /site/pki/authorities/root/key.pem", id="offline"),
-        pytest.param(
-            Unreadable("garbage", is_damaged=True), True, "restore it at /site/pki/authorities/root", id="damaged"
-        ),
-        pytest.param(Unreadable("denied"), True, "make it readable at /site/pki/authorities/root", id="unreadable"),
+        pytest.param(Missing(), False, "bring its key to pki/authorities/root/key.pem", id="offline"),
+        pytest.param(Unreadable("garbage", is_damaged=True), True, "restore it at pki/authorities/root", id="damaged"),
+        pytest.param(Unreadable("denied"), True, "make it readable at pki/authorities/root", id="unreadable"),
     ],
 )
 def test_a_blocked_change_says_the_way_out_and_whether_it_is_a_fault(key: object, is_fault: bool, way_out: str) -> None:
