@@ -30,10 +30,11 @@ from pkiplan.x509.lint import ANY_USAGE, LINTS, OCSP_SIGNING, observed_subject
 from pkiplan.x509.name_constraints import constrained_names, violations
 from pkiplan.x509.parse import certificate_facts
 
-# A path longer than this is nobody's; and the number of paths that are tried is bounded, because certificates can be
-# made so that there are exponentially many (CVE-2024-0567 in GnuTLS).
+# A path longer than this is nobody's; and the work is bounded, because certificates can be made so that there are
+# exponentially many paths (RFC 4158, 5.2; CVE-2024-0567 in GnuTLS).
 LONGEST_PATH = 10
 MOST_PATHS = 32
+MOST_STEPS = 500
 
 # What strict verifiers refuse and others do not.
 STRICT_LINTS = (
@@ -44,7 +45,6 @@ STRICT_LINTS = (
     "authority-key-identifier",
     "subject-alt-name-critical",
     "subject-alt-name-not-critical",
-    "must-be-critical",
     "must-not-be-critical",
     "serial-number",
 )
@@ -93,7 +93,7 @@ def check_chain(
     best: tuple[Diagnostic, ...] | None = None
     pool = [Link.of(certificate) for certificate in intermediates]
     trusted = [Link.of(certificate) for certificate in anchors]
-    for number, path in enumerate(_paths((Link.of(leaf),), pool, trusted)):
+    for number, path in enumerate(_Search(pool, trusted).paths((Link.of(leaf),))):
         found = tuple(_problems(path, question))
         if best is None or _weight(found) < _weight(best):
             best = found
@@ -109,18 +109,35 @@ def _weight(found: Collection[Diagnostic]) -> tuple[int, int]:
     return errors, len(found)
 
 
-def _paths(path: Path, pool: Sequence[Link], trusted: Sequence[Link]) -> Iterator[Path]:
-    """List the paths that lead to an anchor; those whose key identifiers fit come first."""
-    last = path[-1]
-    if any(last.certificate == anchor.certificate for anchor in trusted):
-        yield path
-        return
-    if len(path) == LONGEST_PATH:
-        return
-    for issuer in sorted((*trusted, *pool), key=lambda link: not _key_ids_fit(last, link)):
-        is_new = all(issuer.certificate != link.certificate for link in path)
-        if is_new and issuer.facts.subject_der == last.facts.issuer_der and _is_signed_by(last, issuer):
-            yield from _paths((*path, issuer), pool, trusted)
+class _Search:
+    """Looks for paths to an anchor; those whose key identifiers fit come first, and the work is bounded."""
+
+    def __init__(self, pool: Sequence[Link], anchors: Sequence[Link]) -> None:
+        self._anchors = anchors
+        self._issuers = (*anchors, *pool)
+        self._steps = 0
+
+    def paths(self, path: Path) -> Iterator[Path]:
+        """List the ways to go on from a path."""
+        self._steps += 1
+        last = path[-1]
+        if any(last.certificate == anchor.certificate for anchor in self._anchors):
+            yield path
+            return
+        if len(path) == LONGEST_PATH:
+            return
+        for issuer in sorted(self._issuers, key=lambda link: not _key_ids_fit(last, link)):
+            if self._steps >= MOST_STEPS:
+                return
+            is_next = issuer.facts.subject_der == last.facts.issuer_der and not _is_in(path, issuer)
+            if is_next and _is_signed_by(last, issuer):
+                yield from self.paths((*path, issuer))
+
+
+def _is_in(path: Path, link: Link) -> bool:
+    """Tell whether an authority, which is a name and a key, is in a path already (RFC 4158, 5.2)."""
+    authority = (link.facts.subject_der, link.facts.spki_sha256)
+    return any((each.facts.subject_der, each.facts.spki_sha256) == authority for each in path)
 
 
 def _is_signed_by(link: Link, issuer: Link) -> bool:
