@@ -41,11 +41,11 @@ def disk_of(directory: Path, disk: dict[str, Any], monkeypatch: pytest.MonkeyPat
             address, path = entry.split(" ")
             match path:
                 case "key.pem":
-                    world.set_key(address, observation)  # type: ignore[arg-type]
+                    world.set_key(address, observation)
                 case "cert.pem":
-                    world.set_certificate(address, observation)  # type: ignore[arg-type]
+                    world.set_certificate(address, observation)
                 case _:
-                    world.set_file(address, path, observation)  # type: ignore[arg-type]
+                    world.set_file(address, path, observation)
     return world
 
 
@@ -63,7 +63,7 @@ def test_the_plan_is_the_golden_one(case: str, monkeypatch: pytest.MonkeyPatch) 
         site,
         world.disk.observe(site),
         NOW + timedelta(days=disk.get("days_later", 0)),
-        options=PlanOptions(**options),
+        options=PlanOptions(**options),  # type: ignore[arg-type]
         cnf_digests=cnf_digests(site),
     )
 
