@@ -22,6 +22,8 @@ from pkiplan.apply.certificate import file_writes as certificate_files
 from pkiplan.apply.generations import generation_of_run
 from pkiplan.apply.issuing import issue
 from pkiplan.apply.journal import Journal, new_journal
+from pkiplan.apply.order import levels, waiting_for
+from pkiplan.apply.placing import kept_names, put_in_place
 from pkiplan.apply.results import (
     ApplyEvent,
     ApplyReport,
@@ -37,11 +39,9 @@ from pkiplan.apply.work import Work
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Memory
 from pkiplan.errors import PkiplanError
-from pkiplan.model.keys import ManagedKey
-from pkiplan.model.observed import Found, ObservedState
-from pkiplan.model.resource import CERTIFICATE_FILE, Kind, Resource
+from pkiplan.model.observed import ObservedState
+from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site
-from pkiplan.model.tree import archive_path
 from pkiplan.plan.changes import Action, Change, KeyStep, Plan
 from pkiplan.secrets import SecretResolver
 from pkiplan.x509.keys import public_key_facts
@@ -102,8 +102,9 @@ class _Executor:
         self._stop = stop
         self._outcomes: dict[str, Outcome] = {}
         self._seconds: dict[str, float] = {}
-        self._waiting = _children(work)
+        self._waiting = waiting_for(work)
         self._told = threading.Lock()
+        self._is_clean = True
 
     def run(self) -> ApplyReport:
         """Do it all, and report."""
@@ -112,16 +113,16 @@ class _Executor:
         self._begin()
         try:
             self._each([c for c in resources if c.key is not KeyStep.KEEP], self._make_key)
-            for level in _levels(self._work.site, resources):
+            for level in levels(self._work.site, resources):
                 self._each(level, self._make_files)
             self._work.forget_everything()
             self._switch_all(resources)
             self._each([change for change in pending if change.action is Action.REMOVE], self._remove)
-            is_clean = self._tidy(resources)
+            self._tidy(resources)
         finally:
             self._work.forget_everything()
-        if is_clean:
-            is_clean = self._end()
+        if self._is_clean:
+            self._end()
         return ApplyReport(
             results=tuple(
                 ChangeResult(
@@ -133,7 +134,9 @@ class _Executor:
                 for change in pending
             ),
             is_interrupted=self._stop.is_set(),
-            notes=() if is_clean else ("something is left unfinished; the next apply finishes or discards it first",),
+            notes=()
+            if self._is_clean
+            else ("something is left unfinished; the next apply finishes or discards it first",),
         )
 
     def _begin(self) -> None:
@@ -142,12 +145,11 @@ class _Executor:
         except OSError as error:
             raise PkiplanError.of(f"cannot begin: {_words(error)}; nothing was changed", code="journal") from None
 
-    def _end(self) -> bool:
+    def _end(self) -> None:
         try:
             self._journal.end()
         except OSError:
-            return False
-        return True
+            self._is_clean = False
 
     def _each(self, changes: Iterable[Change], step: Callable[[Change], None]) -> None:
         """Do one step for each change, `jobs` at a time; begin nothing more once asked to stop."""
@@ -221,7 +223,7 @@ class _Executor:
         if certificate is not None:
             for write in HANDLERS[resource.kind](work, resource, change, certificate):
                 stage.write(write, work.placement(write.attributes, resource))
-        for name in _kept_names(work.site, resource):
+        for name in kept_names(work.site, resource):
             stage.carry_over(name)
         stage.carry_over_undeclared()
         self._release(resource)
@@ -259,57 +261,40 @@ class _Executor:
             return
         begun = time.monotonic()
         try:
-            detail = self._put_in_place(resource, change)
+            placed = put_in_place(self._work, self._journal, resource, change)
         except (PkiplanError, OSError) as error:
             outcome: Outcome = Failed(_words(error))
         except Exception as error:  # noqa: BLE001 - as above
             outcome = Failed(_fault(error))
         else:
-            outcome = Done(detail)
+            self._is_clean = self._is_clean and placed.is_tidy
+            outcome = Done("" if placed.kept is None else f"what was replaced is in {placed.kept}")
         self._seconds[change.address] = self._seconds.get(change.address, 0.0) + time.monotonic() - begun
         self._finish(change, outcome)
-
-    def _put_in_place(self, resource: Resource, change: Change) -> str:
-        work = self._work
-        stage = work.stage_of(change.address)
-        kept = None
-        replaced = _replaced_names(resource, change)
-        if replaced:
-            with work.tree.directory(resource.directory) as directory:
-                place = archive_path(resource.kind, resource.id, resource.element)
-                kept = archive.keep(work.tree, place, work.now, _old_serial(work, change), directory, replaced)
-        before = stage.switch(self._journal)
-        # An unencrypted, or too open, copy of a key in use must not linger in the generation before.
-        dropped = (resource.key.path,) if change.key is KeyStep.REENCODE else ()
-        stage.clean_up(before, dropped=dropped)
-        work.forget_stage(change.address)
-        return "" if kept is None else f"what was replaced is in {kept}"
 
     def _remove(self, change: Change) -> None:
         self._tell(EventKind.STARTED, change)
         where = removal.remove(self._work, change)
         self._finish(change, Done(f"moved to {where}"))
 
-    def _tidy(self, changes: Sequence[Change]) -> bool:
-        """Remove what failed changes left and what was archived for long enough; return whether nothing is left."""
-        is_clean = True
+    def _tidy(self, changes: Sequence[Change]) -> None:
+        """Remove what failed changes left, and what was archived for long enough."""
         for change in changes:
             if isinstance(self._outcomes.get(change.address), Done):
                 continue
             stage = self._work.stage_of(change.address)
             if stage.is_switching:
                 # Some of its files have their places and others wait: the journal knows how to finish that.
-                is_clean = False
+                self._is_clean = False
                 continue
             try:
                 stage.discard()
             except OSError:
-                is_clean = False
+                self._is_clean = False
         try:
             archive.remove_expired(self._work.tree, self._work.now)
         except OSError as error:
             self._tell(EventKind.NOTE, None, detail=f"old archived certificates could not be removed: {_words(error)}")
-        return is_clean
 
     def _finish(self, change: Change, outcome: Outcome) -> None:
         with self._told:
@@ -343,62 +328,12 @@ def _tell_nobody(_: ApplyEvent) -> None:
     """Let events pass."""
 
 
-def _old_serial(work: Work, change: Change) -> int | None:
-    observed = work.observed.of(change.address).certificate
-    return observed.value.serial if isinstance(observed, Found) else None
-
-
 def _unfinished(running: set[Future[None]], until: str) -> set[Future[None]]:
     """Wait, let what is finished speak up if it was broken off, and return the rest."""
     finished, rest = wait(running, return_when=until)
     for future in finished:
         future.result()
     return rest
-
-
-def _children(work: Work) -> dict[str, int]:
-    """Count, by authority, the changes that wait for it."""
-    counts: dict[str, int] = {}
-    for change in work.changes.values():
-        resource = work.site.resources.get(change.address)
-        if resource is not None and change.action is not Action.REMOVE:
-            issuer = resource.issuer or resource.address
-            counts[issuer] = counts.get(issuer, 0) + 1
-    return counts
-
-
-def _levels(site: Site, changes: Iterable[Change]) -> list[list[Change]]:
-    """Group changes so that each group only needs those before it: what is issued comes after its issuer."""
-    depths: dict[str, int] = {}
-    levels: list[list[Change]] = []
-    for change in changes:
-        depth = len(site.chain_of(site.resources[change.address]))
-        depths[change.address] = depth
-        while len(levels) <= depth:
-            levels.append([])
-        levels[depth].append(change)
-    return [level for level in levels if level]
-
-
-def _kept_names(site: Site, resource: Resource) -> list[str]:
-    """List every declared file of a resource that its generation must hold; what was given to pkiplan stays put."""
-    key = resource.key
-    return [
-        *((key.path,) if isinstance(key, ManagedKey) and not key.is_adopted else ()),
-        resource.cert_path or CERTIFICATE_FILE,
-        *site.derived_files(resource),
-        *(output.path for output in resource.outputs),
-    ]
-
-
-def _replaced_names(resource: Resource, change: Change) -> list[str]:
-    """List the files that go to the archive when a change is switched to."""
-    names = []
-    if change.signs:
-        names.append(resource.cert_path or CERTIFICATE_FILE)
-    if change.key is KeyStep.GENERATE:
-        names.append(resource.key.path)
-    return names
 
 
 def _certificate_at_hand(work: Work, resource: Resource, change: Change) -> Certificate | None:

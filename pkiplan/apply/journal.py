@@ -144,6 +144,10 @@ def _discard(tree: Tree, directory: str, run: str) -> bool:
     try:
         with _directory(tree, directory) as opened:
             found = generations.discard(opened, run)
+            current = generations.current_generation(opened)
+            if current is not None and generations.is_staged_by(current, run):
+                # Its switch was made, and perhaps not what comes after it: an older copy of its key may linger.
+                generations.remove_older(opened, ())
             if found:
                 filesystem.sync_directory(opened)
             return found

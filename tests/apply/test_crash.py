@@ -117,9 +117,16 @@ def _assert_finished(bench: Workbench) -> None:
     for certificate in ("web", "key", "new"):
         generations = [p for p in (bench.tree / "certificates" / certificate).iterdir() if p.name.startswith("..2")]
         assert len(generations) <= 2
+    _assert_no_old_form_of_a_key_lingers(bench)
     index = (bench.tree / "authorities/issuing/index.txt").read_text()
     serials = [line.split("\t")[3] for line in index.splitlines()]
     assert len(serials) == len(set(serials))
+
+
+def _assert_no_old_form_of_a_key_lingers(bench: Workbench) -> None:
+    copies = {path.read_bytes() for path in (bench.tree / "certificates/key").rglob("key.pem")}
+    assert len(copies) == 1
+    assert b"EC PRIVATE KEY" in copies.pop()
 
 
 def test_killed_at_any_call_nothing_is_lost_and_the_next_apply_finishes(
