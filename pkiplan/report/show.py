@@ -144,13 +144,22 @@ def _purposes(certificate: ObservedCertificate) -> str:
     parts: list[str] = []
     constraints = certificate.extension("basic_constraints")
     if isinstance(constraints, BasicConstraints) and constraints.is_authority:
-        beneath = constraints.path_length
-        parts.append("authority" if beneath is None else f"authority, {beneath} more beneath it")
+        parts.append(_authority(constraints.path_length))
     extended = certificate.extension("extended_key_usage")
     if isinstance(extended, ExtendedKeyUsage):
         words = [EXTENDED_KEY_USAGE_NAMES.get(oid, oid) for oid in extended.oids]
         parts.append(", ".join(_PURPOSES.get(word, word) for word in words))
     return "; ".join(parts) or "any purpose (none is stated)"
+
+
+def _authority(path_length: int | None) -> str:
+    match path_length:
+        case None:
+            return "authority"
+        case 0:
+            return "authority, with no other authority beneath it"
+        case _:
+            return f"authority, with at most {path_length} other{'' if path_length == 1 else 's'} in a row beneath it"
 
 
 def _usages(certificate: ObservedCertificate) -> str:

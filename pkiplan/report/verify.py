@@ -196,13 +196,17 @@ def _wanted(result: CheckResult) -> str:
 def _disagreements(report: VerifyReport, paint: Paint) -> Iterator[str]:
     lines = [
         printable(
-            f"{found.subject}: {found.check} {found.target}".rstrip()
+            " ".join(part for part in (f"{found.subject}:", found.check, found.target, _version(found.version)) if part)
             + f": {', '.join(f'{stack} says {outcome.value}' for stack, outcome in found.outcomes)}"
         )
         for found in report.disagreements
     ]
     if lines:
         yield "\n".join([paint.changed("The stacks disagree:"), *(f"    {line}" for line in lines)])
+
+
+def _version(version: str | None) -> str:
+    return f"(TLS {version})" if version else ""
 
 
 def _not_run(report: VerifyReport, paint: Paint) -> Iterator[str]:

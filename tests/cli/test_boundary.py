@@ -1,0 +1,155 @@
+"""What pkiplan does when something goes wrong that no command foresaw."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pkiplan.workflow
+from pkiplan.errors import InterruptedByUserError, PkiplanError
+from tests.cli.conftest import Here
+
+SECRET = "correct horse battery staple"
+
+
+def fail(error: BaseException) -> object:
+    passphrase = SECRET  # noqa: F841 - a local variable that no traceback may show
+
+    def failing(*arguments: object, **options: object) -> None:
+        raise error
+
+    return failing
+
+
+@pytest.mark.parametrize("options", [[], ["--debug"]])
+def test_a_fault_of_our_own_is_one_line_and_never_a_secret(
+    site: Here, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setattr(pkiplan.workflow, "make_plan", fail(RuntimeError("oops")))
+
+    run = site.run("plan", *options)
+
+    assert run.status == 1
+    assert SECRET not in run.err + run.out
+    if options:
+        assert "Traceback" in run.err
+    else:
+        assert len(run.err.splitlines()) == 2
+        assert "pkiplan failed: RuntimeError at cli/plan.py:" in run.err
+        assert "--debug" in run.err
+
+
+def test_interrupts_exit_with_130(site: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pkiplan.workflow, "make_plan", fail(KeyboardInterrupt()))
+
+    run = site.run("plan")
+
+    assert run.status == 130
+    assert run.err.endswith("interrupted\n")
+
+    monkeypatch.setattr(pkiplan.workflow, "make_plan", fail(InterruptedByUserError.of("stopped by a signal")))
+
+    run = site.run("plan")
+
+    assert run.status == 130
+    assert "stopped by a signal" in run.err
+
+
+def test_expected_errors_are_diagnostics(site: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pkiplan.workflow, "make_plan", fail(PkiplanError.of("no room", hint="make some")))
+
+    run = site.run("plan")
+
+    assert (run.status, run.err) == (1, "error: no room\n  = hint: make some\n")
+
+
+def pkiplan_in(directory: Path, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(directory / "cache"),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "pkiplan", *arguments],
+        cwd=directory,
+        env=environment,
+        stderr=subprocess.PIPE,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+def test_a_reader_that_has_gone_is_no_drama(site: Here) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pkiplan_in(site.directory, "schema", stdout=writer) as process:
+        os.close(writer)
+        _, told = process.communicate(timeout=60)
+
+    assert told == b""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_result_that_cannot_be_written_is_a_failure(site: Here) -> None:
+    with Path("/dev/full").open("wb") as full, pkiplan_in(site.directory, "plan", stdout=full) as process:
+        _, told = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert b"cannot write the result: No space left on device" in told
+    assert b"Traceback" not in told
+
+
+def test_an_apply_whose_listener_has_gone_still_finishes(site: Here) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "pkiplan", "apply", "--yes", "--no-verify"],
+        cwd=site.directory,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        check=False,
+    )
+    os.close(writer)
+
+    assert process.returncode == 0
+    assert b"Apply complete: 2 created." in process.stdout
+    assert (site.directory / "pki" / "certificates" / "web" / "cert.pem").is_file()
+
+
+def test_output_in_an_encoding_without_our_signs(site: Here) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "pkiplan", "verify", "--help"],
+        cwd=site.directory,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_during_an_apply_finish_what_is_in_flight(site: Here, number: signal.Signals) -> None:
+    many = "\n".join(
+        f"  n{index}: {{issuer: root, key: {{type: rsa, size: 4096}}, dns: [n{index}.acme.example]}}"
+        for index in range(60)
+    )
+    manifest = site.directory / "site.yaml"
+    manifest.write_text(manifest.read_text() + many + "\n")
+    with pkiplan_in(site.directory, "apply", "--yes", "--jobs", "1", stdout=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while b"created" not in (line := process.stderr.readline()):
+            assert line, "apply ended before its first change"
+        process.send_signal(number)
+        out, told = process.communicate(timeout=120)
+
+    assert process.returncode == 130
+    assert b"stopping" in told
+    assert b"Apply interrupted:" in out
+    assert site.run("plan", "--detailed-exitcode").status == 2

@@ -1,0 +1,126 @@
+"""Consent on a real terminal: only exactly `yes` is accepted, and permissions are typed by name."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SITE, Here
+
+PATIENCE = 60.0
+
+
+def on_a_terminal(directory: Path, *arguments: str, answers: list[tuple[str, str]]) -> tuple[int, str]:
+    """Run a command on a terminal, and type each answer when its question is seen."""
+    ours, theirs = pty.openpty()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "XDG_CACHE_HOME": str(directory / "cache"),
+        "TERM": "xterm",
+        "NO_COLOR": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pkiplan", *arguments],
+        cwd=directory,
+        env=environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    seen, unread = "", ""
+    waiting = list(answers)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if select.select([ours], [], [], 0.1)[0]:
+            try:
+                chunk = os.read(ours, 65536).decode(errors="replace")
+            except OSError:  # the other side is closed
+                break
+            if not chunk:
+                break
+            seen += chunk
+            unread += chunk
+        if waiting and waiting[0][0] in unread:
+            unread = ""
+            os.write(ours, f"{waiting.pop(0)[1]}\n".encode())
+    status = process.wait(timeout=10)
+    os.close(ours)
+    return status, seen.replace("\r\n", "\n")
+
+
+def test_yes_applies(site: Here) -> None:
+    status, seen = on_a_terminal(site.directory, "apply", "--no-verify", answers=[("accepted: ", "yes")])
+
+    assert status == 0
+    assert "Plan: 2 to create." in seen
+    assert "Apply complete: 2 created." in seen
+
+
+@pytest.mark.parametrize("answer", ["y", "no", "YES", "", "yes please"])
+def test_anything_else_changes_nothing(site: Here, answer: str) -> None:
+    status, seen = on_a_terminal(site.directory, "apply", answers=[("accepted: ", answer)])
+
+    assert status == 1
+    assert "cancelled; nothing was changed" in seen
+    assert not (site.directory / "pki").exists()
+
+
+def test_ctrl_c_at_the_question_changes_nothing(site: Here) -> None:
+    status, seen = on_a_terminal(site.directory, "apply", answers=[("accepted: ", "\x04")])
+
+    assert status == 1
+    assert "cancelled" in seen
+    assert not (site.directory / "pki").exists()
+
+
+def test_the_last_plan_still_asks(site: Here) -> None:
+    site.run("plan")
+
+    status, _ = on_a_terminal(site.directory, "apply", answers=[("accepted: ", "no")])
+
+    assert status == 1
+    assert not (site.directory / "pki").exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        pytest.param([("accepted: ", "authority.root"), ("accepted: ", "yes")], 0, id="its address and yes"),
+        pytest.param([("accepted: ", "yes")], 1, id="yes is not its address"),
+        pytest.param([("accepted: ", "authority.root"), ("accepted: ", "no")], 1, id="its address and no"),
+    ],
+)
+def test_rekeying_an_authority_wants_its_address_typed(
+    applied: Here, answers: list[tuple[str, str]], expected: int
+) -> None:
+    applied.write(SITE.replace("P-256, passphrase", "P-384, passphrase"))
+    before = applied.files()["pki/authorities/root/key.pem"]
+
+    status, seen = on_a_terminal(applied.directory, "apply", "--no-verify", answers=answers)
+
+    assert status == expected
+    assert "Type its address to allow that." in seen
+    assert (applied.files()["pki/authorities/root/key.pem"] != before) is (expected == 0)
+
+
+def test_passphrases_are_asked_for_and_not_echoed(here: Here) -> None:
+    here.write(SITE.replace("passphrase: none", "passphrase: {prompt: Passphrase of the root}"))
+    answers = [("accepted: ", "yes"), ("Passphrase of the root", "correct horse")]
+
+    status, seen = on_a_terminal(here.directory, "apply", "--no-verify", answers=list(reversed(answers)))
+    if status != 0:
+        status, seen = on_a_terminal(here.directory, "apply", "--no-verify", answers=answers)
+
+    assert status == 0
+    assert "correct horse" not in seen
+    assert "ENCRYPTED" in (here.directory / "pki" / "authorities" / "root" / "key.pem").read_text()

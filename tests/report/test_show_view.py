@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pkiplan.diagnostics import Place
+from pkiplan.model.observed import ObservedCertificate
+from pkiplan.plan.shown import Shown, ShownCertificate
+from pkiplan.report.show import origins_json, origins_text, show_json, show_text
+from tests.report.golden import assert_golden
+from tests.report.values import CREATE_WEB, ISSUING, NOW, RENEW_OPS, ROOT, WEB
+
+
+def shown(certificate: ObservedCertificate | None, **more: object) -> Shown:
+    settings: dict[str, object] = {"title": "certificate.web", "path": "pki/certificates/web/cert.pem"} | more
+    return Shown(now=NOW, certificates=(ShownCertificate(certificate=certificate, **settings),))  # type: ignore[arg-type]
+
+
+CASES: dict[str, Shown] = {
+    "as-declared": shown(WEB, chain=(ISSUING, ROOT), is_declared=True, place=Place("site.yaml", 31)),
+    "differs": shown(WEB, chain=(ISSUING, ROOT), is_declared=True, change=RENEW_OPS),
+    "foreign-file": shown(WEB, title="chain.pem, certificate 1", path="chain.pem"),
+    "authority": shown(ISSUING, title="authority.issuing", chain=(ROOT,)),
+    "old-root": shown(ROOT, title="authority.root"),
+    "not-there-yet": shown(None, is_declared=True, change=CREATE_WEB),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_certificate_reads_well(case: str) -> None:
+    assert_golden(f"show/{case}.txt", show_text(CASES[case]))
+
+
+def test_validity_is_told_from_now() -> None:
+    later = Shown(now=NOW + timedelta(days=400), certificates=CASES["as-declared"].certificates)
+    earlier = Shown(now=NOW - timedelta(days=20), certificates=CASES["as-declared"].certificates)
+
+    assert "expired 320 days ago" in show_text(later)
+    assert "not yet valid, begins in 10 days" in show_text(earlier)
+
+
+def test_hostile_subject_cannot_move_the_cursor() -> None:
+    from tests.report.values import name
+
+    evil = replace(WEB, subject=name("\x1b]0;owned\x07"))
+
+    assert "\x1b" not in show_text(shown(evil, chain=(evil,)))
+
+
+def test_json() -> None:
+    document = json.loads(json.dumps(show_json(CASES["differs"])))
+
+    certificate = document["certificates"][0]
+    assert document["format_version"] == "1.0"
+    assert certificate["certificate"]["names"] == ["dns:www.acme.example", "ip:10.0.0.2"]
+    assert [link["subject"] for link in certificate["chain"]] == ["O=Acme, CN=Acme Issuing", "O=Acme, CN=Acme Root"]
+    assert certificate["change"]["action"] == "renew"
+    assert json.loads(json.dumps(show_json(CASES["not-there-yet"])))["certificates"][0]["certificate"] is None
+
+
+def test_origins() -> None:
+    found = shown(
+        WEB,
+        origins=(
+            ("days", "90", Place("site.yaml", 14, 11)),
+            ("extended_key_usage", "[server_auth]", Place("built-in", 0)),
+        ),
+    )
+
+    assert origins_text(found) == (
+        "certificate.web\n"
+        "    days                90             site.yaml:14:11\n"
+        "    extended_key_usage  [server_auth]  built-in\n"
+    )
+    assert origins_json(found)["origins"]["certificate.web"] == [
+        {"field": "days", "value": "90", "source": {"file": "site.yaml", "line": 14, "column": 11}},
+        {"field": "extended_key_usage", "value": "[server_auth]", "source": "built-in"},
+    ]
