@@ -140,7 +140,11 @@ class CertificateParts:
     subject_public_key_info: bytes
     inner_signature_algorithm: bytes
     outer_signature_algorithm: bytes
-    extensions: tuple[RawExtension, ...]
+    listed_extensions: Tlv | None
+
+    def extensions(self) -> tuple[RawExtension, ...]:
+        """Cut the list of extensions apart."""
+        return () if self.listed_extensions is None else tuple(_raw_extensions(self.listed_extensions))
 
 
 def certificate_parts(certificate: bytes) -> CertificateParts:
@@ -154,14 +158,13 @@ def certificate_parts(certificate: bytes) -> CertificateParts:
     if len(fields) < 6:
         raise DerError("a certificate without its fields")
     _, inner, issuer, _, subject, key_info, *others = fields
-    listed = next((other for other in others if other.tag == CONTEXT_3), None)
     return CertificateParts(
         issuer=issuer.encoded,
         subject=subject.encoded,
         subject_public_key_info=key_info.encoded,
         inner_signature_algorithm=inner.encoded,
         outer_signature_algorithm=parts[1].encoded,
-        extensions=() if listed is None else tuple(_raw_extensions(listed)),
+        listed_extensions=next((other for other in others if other.tag == CONTEXT_3), None),
     )
 
 

@@ -39,6 +39,8 @@ from pkiplan.model.names import GeneralName
 from pkiplan.x509 import der
 from pkiplan.x509.names import from_general_name, to_general_name
 
+_KEY_IDENTIFIERS = frozenset({EXTENSION_OIDS["subject_key_identifier"], EXTENSION_OIDS["authority_key_identifier"]})
+
 # What cryptography raises for an extension it cannot decode: malformed bytes, a TLS feature it does not know, a
 # general name of a kind it does not support, an extension that occurs twice.
 UNDECODABLE = (ValueError, TypeError, KeyError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
@@ -118,15 +120,19 @@ class _NotRepresentableError(ValueError):
 def decode(extension: x509.Extension[Any], encoded: bytes | None = None) -> Extension:
     """Decode one extension; `encoded` is its extnValue where it is at hand, for what has no value of its own."""
     oid = extension.oid.dotted_string
-    decoder = _DECODERS.get(type(extension.value))
-    value: ExtensionValue
-    try:
-        if decoder is None:
-            raise _NotRepresentableError
-        value = decoder(extension.value)
-    except ValueError:
+    value = _decode_value(extension.value)
+    if value is None:
         value = _decode_raw(oid, extension.value.public_bytes() if encoded is None else encoded)
     return Extension(oid, extension.critical, value)
+
+
+def _decode_value(value: x509.ExtensionType) -> ExtensionValue | None:
+    """Decode what the model has a value for; None is everything else."""
+    decoder = _DECODERS.get(type(value))
+    try:
+        return None if decoder is None else decoder(value)
+    except ValueError:
+        return None
 
 
 def _decode_raw(oid: str, encoded: bytes) -> ExtensionValue:
@@ -222,12 +228,12 @@ ExtensionClass = TypeVar("ExtensionClass", bound=x509.ExtensionType)
 class CertificateExtensions:
     """All extensions of a certificate, each decoded by itself where cryptography would refuse the lot."""
 
-    def __init__(self, certificate: x509.Certificate) -> None:
-        self.raw = der.certificate_parts(certificate.public_bytes(Encoding.DER)).extensions
+    def __init__(self, certificate: x509.Certificate, parts: der.CertificateParts | None = None) -> None:
+        self._parts = parts or der.certificate_parts(certificate.public_bytes(Encoding.DER))
         try:
             self._decoded = list(certificate.extensions)
         except UNDECODABLE:
-            self._decoded = [_decode_alone(certificate, extension) for extension in self.raw]
+            self._decoded = [_decode_alone(certificate, extension) for extension in self._parts.extensions()]
 
     def get(self, kind: type[ExtensionClass]) -> ExtensionClass | None:
         """Return the value of the first extension of a kind, as cryptography has it."""
@@ -235,7 +241,26 @@ class CertificateExtensions:
 
     def all(self) -> tuple[Extension, ...]:
         """List all extensions as values of the model, in the order of the certificate."""
-        return tuple(decode(extension, raw.value) for extension, raw in zip(self._decoded, self.raw, strict=True))
+        return self._list(lambda _: True)
+
+    def declarable(self) -> tuple[Extension, ...]:
+        """List all but the key identifiers, which no manifest declares."""
+        return self._list(lambda oid: oid not in _KEY_IDENTIFIERS)
+
+    def _list(self, is_wanted: Callable[[str], bool]) -> tuple[Extension, ...]:
+        found: list[Extension] = []
+        raw: tuple[der.RawExtension, ...] | None = None
+        for number, extension in enumerate(self._decoded):
+            oid = extension.oid.dotted_string
+            if not is_wanted(oid):
+                continue
+            value = _decode_value(extension.value)
+            if value is None:
+                # Only for these few, because cutting a certificate apart takes longer than all the rest.
+                raw = raw or self._parts.extensions()
+                value = _decode_raw(oid, raw[number].value)
+            found.append(Extension(oid, extension.critical, value))
+        return tuple(found)
 
 
 def _decode_alone(certificate: x509.Certificate, extension: der.RawExtension) -> x509.Extension[Any]:

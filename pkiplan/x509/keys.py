@@ -127,10 +127,12 @@ def default_digest(spec: KeySpec) -> str | None:
             return None
 
 
-def signature_verifies(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes) -> bool:
-    """Tell whether a certificate is signed with a key, whatever either of them holds."""
+def signature_verifies(
+    certificate: x509.Certificate, public_key: CertificatePublicKeyTypes, parts: der.CertificateParts | None = None
+) -> bool:
+    """Tell whether a certificate is signed with a key, whatever either of them holds; `parts` save cutting it again."""
     try:
-        parts = der.certificate_parts(certificate.public_bytes(Encoding.DER))
+        parts = parts or der.certificate_parts(certificate.public_bytes(Encoding.DER))
         if parts.inner_signature_algorithm != parts.outer_signature_algorithm:
             return False  # RFC 5280, 4.1.1.2: both MUST name the same algorithm
         return _verify(certificate, public_key)

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_publ
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import KeyMaterialError
-from pkiplan.model.extensions import EXTENSION_OIDS
 from pkiplan.model.keys import ObservedKeySpec, OtherKey
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.tree import LARGEST_PEM
@@ -38,8 +37,6 @@ _PEM_CERTIFICATE = re.compile(
 _PEM_BEGIN_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----")
 
 _UNPARSABLE = (ValueError, TypeError, KeyError, x509.InvalidVersion, UnsupportedAlgorithm, OverflowError)
-
-_KEY_IDENTIFIERS = frozenset({EXTENSION_OIDS["subject_key_identifier"], EXTENSION_OIDS["authority_key_identifier"]})
 
 
 def _damaged(summary: str) -> KeyMaterialError:
@@ -131,7 +128,7 @@ def _facts(
 ) -> ObservedCertificate:
     encoded = certificate.public_bytes(Encoding.DER)
     parts = der.certificate_parts(encoded)
-    extensions = CertificateExtensions(certificate)
+    extensions = CertificateExtensions(certificate, parts)
     subject_key_id = extensions.get(x509.SubjectKeyIdentifier)
     authority_key_id = extensions.get(x509.AuthorityKeyIdentifier)
     own_key = _public_key(certificate)
@@ -152,12 +149,12 @@ def _facts(
         key_spec=_key_spec(certificate, own_key),
         signature_digest=_signature_digest(certificate),
         signature_is_pss=isinstance(_signature_parameters(certificate), padding.PSS),
-        extensions=tuple(e for e in extensions.all() if e.oid not in _KEY_IDENTIFIERS),
+        extensions=extensions.declarable(),
         subject_key_id=None if subject_key_id is None else subject_key_id.digest,
         authority_key_id=None if authority_key_id is None else authority_key_id.key_identifier,
         has_foreign_aki=authority_key_id is not None and authority_key_id.authority_cert_serial_number is not None,
         key_id_of_key=key_identifier_of_spki(parts.subject_public_key_info),
-        verified_by=frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key)),
+        verified_by=frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key, parts)),
         version=certificate.version.value + 1,
         certificates_in_file=certificates_in_file,
     )
