@@ -1,0 +1,99 @@
+"""`openssl.cnf` as OpenSSL reads it (config(5)), as far as is needed before OpenSSL is let at it.
+
+A template of the site's own may say anything: load an engine, include a file, put the database of serial numbers
+somewhere else. Such a text is not run.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+DEFAULT = "default"
+
+# `openssl ca` reads and writes these; there is no option in place of them.
+_WRITTEN = ("database", "new_certs_dir", "serial", "crlnumber", "crl", "certs", "dir")
+# These load code, or files of anybody's.
+_LOADING = (
+    "openssl_conf",
+    "openssl_init",
+    "engines",
+    "engine_id",
+    "dynamic_path",
+    "oid_file",
+    "RANDFILE",
+    "rand_serial",
+)
+
+_CONTINUATION = re.compile(r"(?<!\\)\\\n")
+_COMMENT = re.compile(r"((?:\\.|[^\\#])*)#.*")
+_SECTION = re.compile(r"\s*\[\s*([^\]]*?)\s*\]\s*")
+_SETTING = re.compile(r"\s*([^=]*?)\s*=\s*(.*?)\s*")
+_ESCAPE = re.compile(r"\\(.)")
+# An expansion or a quote, unless a backslash stands before it.
+_INTERPRETED = re.compile(r"(?<!\\)(?:\\\\)*[$\"'`]")
+
+
+class UnreadableCnfError(ValueError):
+    """The text is not one that is run; the message says why."""
+
+
+Sections = Mapping[str, Mapping[str, str]]
+
+
+def read_cnf(text: str) -> Sections:
+    """Read the settings by section; raise `UnreadableCnfError` for what goes beyond settings in sections."""
+    sections: dict[str, dict[str, str]] = {DEFAULT: {}}
+    current = sections[DEFAULT]
+    for line in _lines(text):
+        if begins := _SECTION.fullmatch(line):
+            current = sections.setdefault(begins[1], {})
+        elif sets := _SETTING.fullmatch(line):
+            current[sets[1]] = sets[2]
+        else:
+            raise UnreadableCnfError(f"it has a line that is no setting: {line.strip()}")
+    return sections
+
+
+def _lines(text: str) -> Iterator[str]:
+    for line in _CONTINUATION.sub("", text).split("\n"):
+        comment = _COMMENT.fullmatch(line)
+        content = comment[1] if comment else line
+        if content.strip():
+            yield content
+
+
+def value_of(sections: Sections, section: str, key: str) -> str | None:
+    """Return a value as OpenSSL takes it, or None; a setting that is not there is looked for in the default section."""
+    for name in (section, DEFAULT):
+        written = sections.get(name, {}).get(key)
+        if written is not None:
+            return _ESCAPE.sub(r"\1", written)
+    return None
+
+
+def check_harmless(sections: Sections, directory: str) -> None:
+    """Raise `UnreadableCnfError` unless OpenSSL, run in a directory of a tree, will stay within the tree.
+
+    The directory is relative to the tree's root.
+    """
+    for section, settings in sections.items():
+        for written_key, written in settings.items():
+            # `section::key` is set in that section; `.include = file` is a setting only in looks.
+            key = written_key.rpartition("::")[2]
+            if key in _LOADING or key.startswith("."):
+                raise UnreadableCnfError(f"it sets `{written_key}` in [{section}]")
+            if key in _WRITTEN and not _is_plainly_within(directory, written):
+                raise UnreadableCnfError(
+                    f"`{written_key} = {written}` in [{section}] is not within the site's directory"
+                )
+
+
+def _is_plainly_within(directory: str, written: str) -> bool:
+    return not _INTERPRETED.search(written) and is_within(directory, _ESCAPE.sub(r"\1", written))
+
+
+def is_within(directory: str, path: str) -> bool:
+    """Tell whether a path, seen from a directory of a tree, stays within the tree."""
+    return not path.startswith("/") and posixpath.normpath(f"{directory}/{path}").split("/")[0] != ".."
