@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ from pkiplan.model.keys import Curve, EcKeySpec, EdKeySpec, ManagedKey, RsaKeySp
 from pkiplan.model.names import OtherNameValue
 from pkiplan.model.resource import CrlSettings, Resource
 from pkiplan.model.secret_references import EnvSecret
-from pkiplan.model.site import Site
 from pkiplan.model.validity import Validity
 from pkiplan.x509 import der
 from tests.judges import require
@@ -89,7 +89,7 @@ def fields(certificate: x509.Certificate) -> dict[str, Any]:
         "issuer": parts.issuer,
         "public key": parts.subject_public_key_info,
         "signature algorithm": parts.inner_signature_algorithm,
-        "extensions": [(e.oid, e.critical, e.value.hex()) for e in parts.extensions],
+        "extensions": [(e.oid, e.critical, e.value.hex()) for e in parts.extensions()],
     }
 
 
@@ -387,12 +387,7 @@ def test_openssl_verifies_what_it_made_and_what_pkiplan_made(resource: Resource,
 def test_an_authority_signs_requests_that_no_manifest_names_and_crls(openssl: str, tmp_path: Path) -> None:
     issuing = authority("issuing", "root", crl=CrlSettings(url="http://pki.acme.example/issuing.crl", days=3))
     site = usual_site(leaf(), base=str(tmp_path))
-    site = Site(
-        **{
-            **{name: getattr(site, name) for name in Site.__slots__},
-            "resources": {**site.resources, issuing.address: issuing},
-        }
-    )
+    site = replace(site, resources={**site.resources, issuing.address: issuing})
     tree = lay_out(site)
     directory = tree.directory(issuing)
     config = ("-config", "openssl.cnf")
@@ -433,12 +428,7 @@ def test_encrypted_keys_are_taken_by_passin_as_the_header_says(openssl: str, tmp
     root = authority("root", key=ManagedKey(spec=RsaKeySpec(2048), passphrases=secret))
     sub = authority("sub", "root", key=ManagedKey(spec=EcKeySpec(Curve.P384), passphrases=secret))
     site = usual_site(sub, base=str(tmp_path))
-    site = Site(
-        **{
-            **{name: getattr(site, name) for name in Site.__slots__},
-            "resources": {**site.resources, root.address: root},
-        }
-    )
+    site = replace(site, resources={**site.resources, root.address: root})
     tree = lay_out(site, {root.address: b"top secret", sub.address: b"top secret"})
     directory = tree.directory(sub)
     header = (directory / "openssl.cnf").read_text().split("[ req ]")[0]
@@ -463,12 +453,7 @@ def test_adopted_files_are_named_where_they_lie(openssl: str, tmp_path: Path) ->
     )
     web = leaf(issuer="root", key=ManagedKey(spec=EcKeySpec(Curve.P256), path=str(inside / "web.key"), is_adopted=True))
     site = usual_site(web, base=str(tmp_path / "site"))
-    site = Site(
-        **{
-            **{name: getattr(site, name) for name in Site.__slots__},
-            "resources": {root.address: root, web.address: web},
-        }
-    )
+    site = replace(site, resources={root.address: root, web.address: web})
     tree = lay_out(site)
     (tree.directory(root) / "cert.pem").rename(inside / "root.pem")
 
