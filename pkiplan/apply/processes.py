@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 
 
 def process_started(pid: int) -> str:
@@ -23,4 +22,4 @@ def own_pid() -> int:
 
 def host_name() -> str:
     """Return the name of this machine."""
-    return socket.gethostname()
+    return os.uname().nodename

@@ -99,12 +99,13 @@ def _where(error: Exception) -> str:
 def _flushed(session: Session, status: int) -> int:
     """Write out what is left; a result that could not be written is a failure."""
     try:
-        sys.stdout.flush()
+        session.flush()
     except BrokenPipeError:
         return _pipe_closed()
-    except OSError as error:
+    except PkiplanError as error:
         _point_at_nothing(sys.stdout)
-        return _failed(session, PkiplanError.of(f"cannot write the result: {error.strerror}"))
+        session.is_json = session.is_stream = False
+        return status if status == statuses.FAILED else _failed(session, error)
     return status
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from pkiplan.cli import statuses
 from pkiplan.cli.session import session_of
+from pkiplan.errors import PkiplanError
 
 EPILOG = """\
 \b
@@ -39,8 +41,12 @@ def init(
     """
     session = session_of(ctx)
     from pkiplan import workflow
+    from pkiplan.manifest.problems import did_you_mean
+    from pkiplan.manifest.starters import SHAPES
 
+    if shape not in SHAPES:
+        raise PkiplanError.of(f"no shape `{shape}`", hint=did_you_mean(shape, SHAPES), code="usage")
     for path in workflow.init(directory, shape):
-        session.result(f"wrote {path}\n")
+        session.result(f"wrote {os.path.normpath(path)}\n")
     session.tell("Edit it, then `pkiplan plan` shows what it would make.\n")
     return statuses.DONE

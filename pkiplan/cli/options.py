@@ -122,8 +122,6 @@ def moment(text: str, now: datetime) -> datetime:
         return durations.moment(text)
     except BadValueError as error:
         raise _bad_value("--at", error) from None
-    except OverflowError:
-        raise PkiplanError.of(f"`--at {text}` lies beyond the year 9999", code="usage") from None
 
 
 def duration(option: str, text: str) -> timedelta:

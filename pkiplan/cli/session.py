@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from pkiplan.diagnostics import Diagnostic
+from pkiplan.errors import PkiplanError
 from pkiplan.report.colour import ColourWish, is_coloured
 
 if TYPE_CHECKING:
@@ -47,8 +49,9 @@ class Session:
         return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
     def result(self, text: str) -> None:
-        """Write the result, to standard output."""
-        sys.stdout.write(text)
+        """Write the result, to standard output; one that cannot be written is an error."""
+        with _told_when_full():
+            sys.stdout.write(text)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """Write the result as one JSON document."""
@@ -61,7 +64,8 @@ class Session:
 
     def flush(self) -> None:
         """Let the result be seen before anything is said or asked beside it."""
-        sys.stdout.flush()
+        with _told_when_full():
+            sys.stdout.flush()
 
     def tell(self, text: str) -> None:
         """Say something beside the result, unless quiet; whoever closed the pipe does not stop the work."""
@@ -85,6 +89,17 @@ class Session:
         except OSError:
             # Nobody listens; an apply in flight must not die of it.
             return
+
+
+@contextmanager
+def _told_when_full() -> Iterator[None]:
+    """Turn a full disk into an error; a reader that has gone is the boundary's."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PkiplanError.of(f"cannot write the result: {error.strerror}", code="not-written") from None
 
 
 def session_of(context: typer.Context, *, is_json: bool = False) -> Session:

@@ -20,9 +20,9 @@ EPILOG = """\
 Examples:
   pkiplan verify
   pkiplan verify --full --junit verify.xml
-  pkiplan verify --at +60d                                  will it still hold in two months
+  pkiplan verify --at +60d                  will it still hold in two months
   pkiplan verify --trace certificate.web --client certificate.ops
-  pkiplan verify --cnf                                      does openssl make the same of openssl.cnf
+  pkiplan verify --cnf                      does openssl make the same of openssl.cnf
 
 \b
 Exit status: 0 everything as expected, 1 error, 3 something unexpected.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass, field
 
 from pkiplan.model.journal import JournalEntries, parse_journal
@@ -58,7 +57,7 @@ def _told(entries: JournalEntries) -> tuple[str, ...]:
 
 def _is_running(entries: JournalEntries) -> bool:
     """Tell whether the process that wrote a journal still works; its number alone could be another's by now."""
-    if entries.host != socket.gethostname():
+    if entries.host != os.uname().nodename:
         return False
     try:
         os.kill(entries.pid, 0)

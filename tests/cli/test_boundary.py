@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -142,14 +143,16 @@ def test_signals_during_an_apply_finish_what_is_in_flight(site: Here, number: si
     )
     manifest = site.directory / "site.yaml"
     manifest.write_text(manifest.read_text() + many + "\n")
-    with pkiplan_in(site.directory, "apply", "--yes", "--jobs", "1", stdout=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        while b"created" not in (line := process.stderr.readline()):
+    with pkiplan_in(site.directory, "apply", "--yes", "--json", "--jobs", "1", stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        while b'"apply_start"' not in (line := process.stdout.readline()):
             assert line, "apply ended before its first change"
         process.send_signal(number)
         out, told = process.communicate(timeout=120)
 
+    end = json.loads(out.splitlines()[-1])
     assert process.returncode == 130
     assert b"stopping" in told
-    assert b"Apply interrupted:" in out
+    assert end["is_interrupted"]
+    assert end["not_run"] > 0
     assert site.run("plan", "--detailed-exitcode").status == 2

@@ -50,7 +50,7 @@ def modules_of(directory: Path, *arguments: str) -> set[str]:
         ("--version", NOT_FOR_VERSION),
         ("--help", NOT_FOR_HELP),
         ("plan --help", NOT_FOR_HELP),
-        ("plan", NOT_FOR_PLAN | {"jinja2"}),
+        ("plan", NOT_FOR_PLAN),
         ("status", NOT_FOR_PLAN),
         ("validate", ALWAYS | {"jinja2", "pkiplan.state", "pkiplan.x509"}),
     ],
