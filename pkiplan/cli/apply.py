@@ -185,6 +185,7 @@ def _show_report(session: Session, report: ApplyReport) -> None:
     if session.is_json:
         session.line(stream_tail(report))
     else:
+        session.tell("\n")
         session.result(apply_text(report, colour=session.paints_result, verbose=session.is_verbose))
         session.flush()
 

@@ -72,10 +72,15 @@ def _tell_line(session: Session, line: str) -> None:
 def _bar(session: Session) -> Iterator[tuple[Any, Any]]:
     # Rich costs some 70 ms to import: only here, where a person watches.
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True, no_color=not session.paints(sys.stderr), highlight=False)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    columns = (
+        BarColumn(complete_style="green"),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         yield progress, progress.add_task("", total=None)
 
@@ -85,8 +90,12 @@ def _show_on(bar: tuple[Any, Any], session: Session, event: ApplyEvent) -> None:
     from pkiplan.report.apply import event_line
 
     progress, task = bar
+    # Keys take the time, and what is begun is not in place before all are: both halves move the bar.
+    begun = progress.tasks[0].fields.get("begun", 0) + (event.kind is EventKind.STARTED)
     doing = f"{event.address} {event.detail}".strip() if event.kind is EventKind.STARTED else event.address
-    progress.update(task, completed=event.index, total=event.total or None, description=_task_text(doing))
+    progress.update(
+        task, begun=begun, completed=begun + event.index, total=2 * event.total or None, description=_task_text(doing)
+    )
     line = event_line(event, colour=session.paints(sys.stderr))
     if line and (event.total <= _LINES_ON_TERMINAL or event.kind is not EventKind.FINISHED):
         from rich.text import Text

@@ -75,13 +75,14 @@ def pkiplan_in(directory: Path, *arguments: str, **options: object) -> subproces
         "XDG_CACHE_HOME": str(directory / "cache"),
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    return subprocess.Popen(
+    process: subprocess.Popen[bytes] = subprocess.Popen(
         [sys.executable, "-m", "pkiplan", *arguments],
         cwd=directory,
         env=environment,
         stderr=subprocess.PIPE,
         **options,  # type: ignore[call-overload]
     )
+    return process
 
 
 def test_a_reader_that_has_gone_is_no_drama(site: Here) -> None:
