@@ -278,7 +278,7 @@ SETTINGS: dict[str, Key] = {
 
 # What only one resource can say of itself.
 _ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-DIRECTORY = Text("a path beneath the site's directory", _directory)
+DIRECTORY = Text("a path beneath the site's directory", _directory, pattern=r"^(?!/)(?!.*\.\.)[^\\]+$")
 OWN: dict[str, Key] = {
     "dir": Key(
         DIRECTORY, "Where the resource lies, beneath the site's directory.", "`authorities/ID` or `certificates/ID`"
@@ -339,7 +339,12 @@ def _site_path(text: str) -> str:
 
 SITE: dict[str, Key] = {
     "version": Key(_Version(), "The version of the language. Included files may leave it out.", examples=(1,)),
-    "site": Key(Text("the name of the site", _site_name, raw=True), "The name of the site.", "`pki`", ("acme",)),
+    "site": Key(
+        Text("the name of the site", _site_name, raw=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$"),
+        "The name of the site.",
+        "`pki`",
+        ("acme",),
+    ),
     "directory": Key(
         Text("the path of a directory", _site_path),
         "Where the tree of keys and certificates lies, relative to this file. Outside of the manifest's directory it needs `--allow-outside`.",

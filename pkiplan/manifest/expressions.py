@@ -9,6 +9,7 @@ CVE-2019-10906, CVE-2024-56326, CVE-2025-27516 were ways through those).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, nodes
@@ -23,7 +24,7 @@ MOST_NODES = 400
 DEEPEST = 40
 LARGEST_NUMBER_BITS = 256
 # Characters that all templates of a run may make together.
-WORK_LIMIT = 512 * 1024 * 1024
+WORK_LIMIT = 128 * 1024 * 1024
 
 
 class ExpressionError(Exception):
@@ -70,6 +71,9 @@ def _items(value: Any, what: str) -> list[Any]:
     raise ExpressionError(f"{what} works on lists, not on {kind_of(value)}")
 
 
+NO_VALUE = "something that is no value"
+
+
 def kind_of(value: object) -> str:
     """Say in words what a value is."""
     match value:
@@ -85,7 +89,7 @@ def kind_of(value: object) -> str:
             return "a list"
         case dict():
             return "a map"
-    return "something that is no value"
+    return NO_VALUE
 
 
 def scalar_text(value: object) -> str:
@@ -476,6 +480,8 @@ class Expressions:
                 raise ExpressionError(f"the template cannot be computed: {error.message}") from error
             except (TypeError, ValueError, RecursionError, OverflowError) as error:
                 raise ExpressionError(f"the template cannot be computed: {error}") from error
+            if kind_of(result) == NO_VALUE and not isinstance(result, _Method):
+                raise ExpressionError("the expression gives nothing that a manifest can hold")
             if isinstance(result, _Method):
                 raise ExpressionError(f"`{result.name}` is a method", f"write `{result.name}()`")
             self._work.count(_size(result))
@@ -530,6 +536,8 @@ def _check(tree: nodes.Template) -> None:
             and isinstance(node.value, int)
             and node.value.bit_length() > LARGEST_NUMBER_BITS
         ):
+            raise ExpressionError("a number that is too large")
+        if isinstance(node, nodes.Const) and isinstance(node.value, float) and not isfinite(node.value):
             raise ExpressionError("a number that is too large")
         if isinstance(node, nodes.Call):
             _check_call(node)

@@ -51,6 +51,7 @@ from pkiplan.model.extensions import (
 from pkiplan.model.names import GeneralName, GeneralNameKind, OtherNameValue
 
 LARGEST_DER = 65_536
+_OID_KEY_PATTERN = r"^[0-2](\.(0|[1-9][0-9]*))+$"
 
 
 def camel_case(word: str) -> str:
@@ -95,7 +96,11 @@ KEY_USAGE = Wrapped(
 )
 EXTENDED_KEY_USAGE = Wrapped(
     Listed(
-        Text("an extended key usage by word or OID", _purpose, examples=tuple(EXTENDED_KEY_USAGES)),
+        Text(
+            "an extended key usage by word or OID",
+            _purpose,
+            pattern=f"^({'|'.join(EXTENDED_KEY_USAGES)})$|{_OID_KEY_PATTERN}",
+        ),
         _extended_key_usage,
         of="extended key usages",
     )
@@ -234,8 +239,8 @@ _OTHER_NAME = Table(
     required=("oid",),
 )
 
-_DNS = Text("a DNS name", names.dns, examples=("www.example.com",))
-_IP = Text("an IP address", names.ip, examples=("10.0.0.2", "2001:db8::2"))
+_DNS = Text("a DNS name", names.dns, pattern=names.DNS_PATTERN, examples=("www.example.com",))
+_IP = Text("an IP address", names.ip, pattern=r"^[0-9A-Fa-f:.]+$", examples=("10.0.0.2", "2001:db8::2"))
 GENERAL_NAMES: dict[str, Key] = {
     "dns": Key(
         Listed(_DNS, of="DNS names"),
@@ -248,10 +253,12 @@ GENERAL_NAMES: dict[str, Key] = {
         examples=(["10.0.0.2", "2001:db8::2"],),
     ),
     "uri": Key(
-        Listed(Text("a URI", names.uri), of="URIs"), "URIs, one or a list.", examples=(["spiffe://example.com/web"],)
+        Listed(Text("a URI", names.uri, pattern=names.URI_PATTERN), of="URIs"),
+        "URIs, one or a list.",
+        examples=(["spiffe://example.com/web"],),
     ),
     "email": Key(
-        Listed(Text("a mailbox", names.email), of="mailboxes"),
+        Listed(Text("a mailbox", names.email, pattern=names.EMAIL_PATTERN), of="mailboxes"),
         "Mailboxes, one or a list.",
         examples=(["ops@example.com"],),
     ),
@@ -389,7 +396,7 @@ POLICIES = Wrapped(
                 {
                     "oid": Key(Text("an OID or `any`", _policy_oid), "The policy."),
                     "cps": Key(
-                        Listed(Text("a URI", names.uri_text), of="URIs"),
+                        Listed(Text("a URI", names.uri_text, pattern=names.URI_PATTERN), of="URIs"),
                         "Where the certification practice statement is.",
                     ),
                     "notice": Key(Listed(_NOTICE, of="notices"), "What is shown to a relying party."),
@@ -426,9 +433,13 @@ POLICY_CONSTRAINTS = Wrapped(
 )
 INHIBIT_ANY_POLICY = Wrapped(OneOf("a whole number", text=Integer(0, 1000)), InhibitAnyPolicy)
 
-_URIS = Listed(Text("a URI", names.uri_text), of="URIs")
+_URIS = Listed(Text("a URI", names.uri_text, pattern=names.URI_PATTERN), of="URIs")
 CRL_DISTRIBUTION_POINTS = Wrapped(
-    Listed(Text("a URI", names.uri_text), lambda uris: CrlDistributionPoints(tuple(uris)), of="URIs")
+    Listed(
+        Text("a URI", names.uri_text, pattern=names.URI_PATTERN),
+        lambda uris: CrlDistributionPoints(tuple(uris)),
+        of="URIs",
+    )
 )
 
 
@@ -449,7 +460,6 @@ def _oid_or_none(text: str) -> str | None:
     return text if is_oid(text) else None
 
 
-_OID_KEY_PATTERN = r"^[0-2](\.(0|[1-9][0-9]*))+$"
 AIA = Wrapped(
     Table(
         {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -181,6 +180,8 @@ class ForEach:
             yield _element(str(number), number)
 
     def _of_csv(self, path: str) -> list[Element]:
+        import csv
+
         text = self._files.read_text(path)
         name = self._files.shown(path)
         rows = csv.reader(text.splitlines(keepends=True), strict=True)

@@ -15,6 +15,8 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?!.*(?:^|\.)..--)(?:{_LABEL}\.)*{_LABEL}")
 _ALL_NUMERIC = re.compile(r"(?:[^.]+\.)*[0-9]+")
 LONGEST_DNS_NAME = 253
+URI_PATTERN = r"^[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+$"
+EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+$"
 DNS_PATTERN = r"^[^\s/:@_]+$"
 
 # Words that OpenSSL takes as orders in a cnf (facts: openssl-cnf.md, 3.2).

@@ -115,7 +115,7 @@ _FORMAT_HINTS = {
     "jks": "Java reads `pkcs12`",
 }
 
-_TABLE = Table(
+TABLE = Table(
     {
         "format": Key(
             Choice({name: name for name in FORMATS}, forbidden=_FORMAT_HINTS),
@@ -150,14 +150,14 @@ _TABLE = Table(
 
 
 class _OneOutput:
-    wanted = _TABLE.wanted
+    wanted = TABLE.wanted
 
     def read(self, node: Node, mark: int, problems: Problems) -> Output | Invalid:
-        read = _TABLE.read(node, mark, problems)
+        read = TABLE.read(node, mark, problems)
         return read if isinstance(read, Invalid) else replace(read, place=problems.sources.place(mark))
 
     def schema(self) -> Schema:
-        return _TABLE.schema()
+        return TABLE.schema()
 
 
 class Outputs:
@@ -199,4 +199,4 @@ class Outputs:
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
-        return {"type": "array", "items": _TABLE.schema()}
+        return {"type": "array", "items": TABLE.schema()}

@@ -31,6 +31,8 @@ from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site
 
 MOST_RESOURCES = 250_000
+# A mistake in what elements of `for_each` share is made by each of them; so many are enough to see it.
+MOST_WRONG_ELEMENTS = 20
 DEFAULT_NAME = "pki"
 DEFAULT_DIRECTORY = "pki"
 
@@ -78,8 +80,7 @@ class _Resolver:
         self._issuers = Issuers(context, declarations, profiles, layers, self._resources)
         self._issuers.make_authorities(self._make)
         for declaration in declarations[Kind.CERTIFICATE].values():
-            for element in declaration.each():
-                self._make(declaration, element)
+            self._make_all(declaration)
         site = self._site(str(name))
         return Resolved(None if problems.errors else site, declarations, self._settler)
 
@@ -139,6 +140,17 @@ class _Resolver:
             rendered = context.templates.render(manifest.verify, manifest.verify.mark, context.names)
             assert isinstance(rendered, Sequence)
             manifest.verify = rendered
+
+    def _make_all(self, declaration: Declaration) -> None:
+        wrong = 0
+        for element in declaration.each():
+            before = self._problems.errors
+            self._make(declaration, element)
+            wrong += self._problems.errors > before
+            if wrong == MOST_WRONG_ELEMENTS:
+                summary = f"{wrong} elements of `{declaration.id}` have mistakes; the others were not looked at"
+                self._problems.error(declaration.mark, summary, code="too-many-mistakes", at_key=True)
+                return
 
     def _make(self, declaration: Declaration, element: Element | None) -> None:
         if not declaration.is_sound and not declaration.own:

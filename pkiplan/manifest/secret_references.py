@@ -53,7 +53,7 @@ def _argv(arguments: list[str]) -> tuple[str, ...]:
     return tuple(arguments)
 
 
-_KEYS: dict[str, Key] = {
+KEYS: dict[str, Key] = {
     "env": Key(Text("the name of an environment variable", _variable), "The value of an environment variable."),
     "file": Key(
         Text("a path", _path), "The first line of a file; a relative path counts from the manifest that names it."
@@ -101,9 +101,9 @@ class Secret:
             secret_problem(problems, mark, f"expected a reference to a secret, not {kind}")
             return INVALID
         given = [key for key, value in node.items() if not is_null(value)]
-        unknown = [key for key in node if key not in _KEYS]
+        unknown = [key for key in node if key not in KEYS]
         for key in unknown:
-            hint = _EXPECTED.get(key) or did_you_mean(key, _KEYS)
+            hint = _EXPECTED.get(key) or did_you_mean(key, KEYS)
             secret_problem(
                 problems,
                 node.key_mark(key),
@@ -115,10 +115,10 @@ class Secret:
         if unknown:
             return INVALID
         if len(given) != 1:
-            problems.error(mark, f"expected exactly one of {listed(_KEYS)}", code="secret")
+            problems.error(mark, f"expected exactly one of {listed(KEYS)}", code="secret")
             return INVALID
         (kind,) = given
-        value = _KEYS[kind].type.read(node[kind], node.value_mark(kind), problems)
+        value = KEYS[kind].type.read(node[kind], node.value_mark(kind), problems)
         if value is INVALID:
             return INVALID
         if kind == "file":
@@ -129,7 +129,7 @@ class Secret:
         """Give the JSON Schema."""
         return {
             "type": "object",
-            "properties": {name: key_schema(key) for name, key in _KEYS.items()},
+            "properties": {name: key_schema(key) for name, key in KEYS.items()},
             "additionalProperties": False,
             "minProperties": 1,
             "maxProperties": 1,

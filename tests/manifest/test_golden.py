@@ -1,5 +1,7 @@
 """Every kind of mistake, and what a person is told of it. `PKIPLAN_WRITE_GOLDEN=1` writes the files anew."""
 
+# ruff: noqa: E501  # manifests and tables are easier to compare on one line
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """Defaults, profiles and resources: what wins, what merges, what is unset."""
 
+# ruff: noqa: E501  # manifests and tables are easier to compare on one line
+
 from __future__ import annotations
 
 from datetime import timedelta

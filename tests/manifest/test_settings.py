@@ -1,5 +1,7 @@
 """What a manifest says, as the values of the model."""
 
+# ruff: noqa: E501  # manifests and tables are easier to compare on one line
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
