@@ -119,7 +119,7 @@ def test_a_template_cannot_leave_its_sandbox(payload: str, templates: Path) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        pytest.param("{{ addres }}", "'addres' is undefined", id="an unknown word"),
+        pytest.param("{{ adr }}", "'adr' is undefined", id="an unknown word"),
         pytest.param("\n{{ address", "certificate.cnf.j2, line 2", id="a mistake has its file and line"),
         pytest.param('{% include "../../etc/passwd" %}', "../../etc/passwd", id="a path out of the directory"),
         pytest.param('{% include "/etc/passwd" %}', "/etc/passwd", id="an absolute path"),
