@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,14 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.errors import PkiplanError
 from pkiplan.model.extensions import EXTENSION_OIDS, Extension
-from pkiplan.model.keys import ManagedKey, RsaKeySpec
+from pkiplan.model.keys import KeySpec, ManagedKey, ObservedKeySpec, OtherKey, RsaKeySpec
 from pkiplan.model.names import DistinguishedName
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.resource import Resource
-from pkiplan.x509 import der
+from pkiplan.x509 import der, pkilint_rules
 from pkiplan.x509.extensions import CertificateExtensions, decode, encode
-from pkiplan.x509.keys import PrivateKey, PublicKey, key_identifier, key_spec, spki_der, spki_sha256
-from pkiplan.x509.lint import lint_certificate, lint_resource
+from pkiplan.x509.keys import PrivateKey, PublicKey, generate_key, key_identifier, key_spec, spki_der, spki_sha256
+from pkiplan.x509.lint import SMALLEST_RSA, lint_certificate, lint_resource
 from pkiplan.x509.names import to_x509_name
 from pkiplan.x509.parse import certificate_facts
 
@@ -120,19 +121,47 @@ def sign(linted: LintedRequest, signing_key: PrivateKey) -> x509.Certificate:
     signer = request.public_key if request.issuer is None else request.issuer.public_key
     if spki_der(signing_key.public_key()) != spki_der(signer):
         raise _failure(request.resource, "the signing key is not the issuer's")
-    try:
-        certificate = _sign(request, signing_key, signer)
-    except ValueError as error:
-        raise _failure(request.resource, f"cannot be encoded: {error}") from None
-    _check(certificate, request, signer)
+    spec = key_spec(signer)
+    # Of a kind of key that we cannot make there is no throw-away one.
+    must_rehearse = request.resource.is_authority
+    rehearsed = _rehearse(request, spec) if must_rehearse and not isinstance(spec, OtherKey) else None
+    certificate = _sign(request, signing_key, spec)
+    _compare(certificate, request, signer)
+    if rehearsed is None:
+        _refuse_unsound(certificate, request)
+    elif rehearsed.tbs_certificate_bytes != certificate.tbs_certificate_bytes:
+        raise _failure(request.resource, "what was signed is not what was linted")
     return certificate
+
+
+def _rehearse(request: CertificateRequest, spec: KeySpec) -> x509.Certificate:
+    """Sign with a throw-away key and lint that, so that an authority's key never signs what is unsound.
+
+    Boulder's tool for key ceremonies does the same.
+    """
+    certificate = _sign(request, _throw_away_key(spec), spec)
+    _refuse_unsound(certificate, request)
+    return certificate
+
+
+@cache
+def _throw_away_key(spec: KeySpec) -> PrivateKey:
+    # Nothing of what is signed tells how long an RSA key is that signs it, and long ones take time to make.
+    return generate_key(RsaKeySpec(SMALLEST_RSA) if isinstance(spec, RsaKeySpec) else spec)
 
 
 def _failure(resource: Resource, summary: str) -> PkiplanError:
     return PkiplanError(Diagnostic(summary=f"{resource.address}: {summary}", code="issue", place=resource.place))
 
 
-def _sign(request: CertificateRequest, signing_key: PrivateKey, signer: PublicKey) -> x509.Certificate:
+def _sign(request: CertificateRequest, signing_key: PrivateKey, signer: ObservedKeySpec) -> x509.Certificate:
+    try:
+        return _build(request, signing_key, signer)
+    except ValueError as error:
+        raise _failure(request.resource, f"cannot be encoded: {error}") from None
+
+
+def _build(request: CertificateRequest, signing_key: PrivateKey, signer: ObservedKeySpec) -> x509.Certificate:
     resource = request.resource
     subject = to_x509_name(resource.subject)
     issuer = subject if request.issuer is None else x509.Name.from_bytes(request.issuer.subject_der)
@@ -148,7 +177,7 @@ def _sign(request: CertificateRequest, signing_key: PrivateKey, signer: PublicKe
     for value, critical in _extensions(request):
         builder = builder.add_extension(value, critical)
     digest = None if resource.digest is None else _DIGESTS[resource.digest]()
-    is_pss = resource.rsa_pss and isinstance(key_spec(signer), RsaKeySpec)
+    is_pss = resource.rsa_pss and isinstance(signer, RsaKeySpec)
     if is_pss and digest is not None:
         # RFC 4055, 3.1: MGF1 with the same hash, and a salt as long as the hash.
         pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.DIGEST_LENGTH)
@@ -169,18 +198,28 @@ def _extensions(request: CertificateRequest) -> list[tuple[x509.ExtensionType, b
     return [by_oid[oid] for oid in (*known, *sorted(by_oid.keys() - set(known)))]
 
 
-def _check(certificate: x509.Certificate, request: CertificateRequest, signer: PublicKey) -> None:
+def _compare(certificate: x509.Certificate, request: CertificateRequest, signer: PublicKey) -> None:
     """Make sure that what is signed is what was asked for (what is written is what is signed)."""
     observed = certificate_facts(certificate, file=_NO_FILE, candidates=(signer,))
     resource = request.resource
     differences = _differences(observed, request, signer)
     if differences:
         raise _failure(resource, f"the certificate is not what was asked for: {', '.join(differences)}")
-    errors = tuple(
-        diagnostic
-        for diagnostic in lint_certificate(observed, allow=resource.allow, disabled=resource.lint_disabled)
-        if diagnostic.severity is Severity.ERROR
+
+
+def _refuse_unsound(certificate: x509.Certificate, request: CertificateRequest) -> None:
+    """Hold a finished certificate against our rules, and against pkilint's where it is installed."""
+    resource = request.resource
+    observed = certificate_facts(certificate, file=_NO_FILE)
+    silenced = resource.lint_disabled
+    found = lint_certificate(
+        observed, what=resource.address, place=resource.place, allow=resource.allow, disabled=silenced
     )
+    if pkilint_rules.is_installed():
+        found += pkilint_rules.lint_with_pkilint(
+            certificate, what=resource.address, place=resource.place, disabled=silenced
+        )
+    errors = tuple(diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR)
     if errors:
         raise PkiplanError(*errors)
 

@@ -74,6 +74,9 @@ MANY_NAMES = 100
 # RFC 5280, 4.2.1.4: explicitText "with a maximum size of 200 characters".
 LONGEST_NOTICE = 200
 
+# The ids of the rules that come with the extra `pkiplan[lint]` begin so; pkilint itself knows which there are.
+PKILINT_PREFIX = "pkilint:"
+
 _BUILT_IN_USAGES: dict[str, tuple[str, ...]] = {
     "server": (SERVER_AUTH,),
     "client": (CLIENT_AUTH,),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,9 +15,9 @@ from pkiplan.model.extensions import (
     SubjectAltName,
     TlsFeature,
 )
-from pkiplan.model.keys import KeySpec, RsaKeySpec
+from pkiplan.model.keys import KeySpec, ObservedKeySpec, RsaKeySpec
 from pkiplan.x509.issue import CertificateRequest, Issuer, LintedRequest, lint_request, sign
-from pkiplan.x509.keys import key_identifier
+from pkiplan.x509.keys import PrivateKey, key_identifier
 from pkiplan.x509.names import to_x509_name
 from pkiplan.x509.parse import certificate_facts
 from tests.x509.asking import certtool_text, openssl_asn1, openssl_text
@@ -202,3 +203,39 @@ def test_names_are_compared_as_sets_after_signing() -> None:
 
     web = self_signed(certificate(issuer=None, extensions=replaced(SERVER, ext("subject_alt_name", names))))
     assert len(certificate_facts(web, file=NO_FILE).extension("subject_alt_name").names) == 2  # type: ignore[union-attr]
+
+
+def test_an_authoritys_key_signs_nothing_that_a_throw_away_key_did_not_sign_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rehearsal is linted; when that fails, the real key was never asked."""
+    from pkiplan.diagnostics import Diagnostic
+    from pkiplan.x509 import issue
+
+    signed_with: list[object] = []
+    real = issue._sign
+
+    def watched(request: CertificateRequest, signing_key: PrivateKey, signer: ObservedKeySpec) -> x509.Certificate:
+        signed_with.append(signing_key)
+        return real(request, signing_key, signer)
+
+    monkeypatch.setattr(issue, "_sign", watched)
+    self_signed(authority())
+    assert len(signed_with) == 2
+    assert signed_with[0] is not key_for(EC)
+    assert signed_with[1] is key_for(EC)
+
+    monkeypatch.setattr(issue, "lint_certificate", lambda *_, **__: (Diagnostic(summary="unsound"),))
+    with pytest.raises(PkiplanError, match="unsound"):
+        self_signed(authority())
+    assert len(signed_with) == 3
+
+
+def test_what_was_linted_is_what_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pkiplan.x509 import issue
+
+    real = issue._rehearse
+    later = NOT_AFTER + timedelta(days=1)
+    monkeypatch.setattr(issue, "_rehearse", lambda given, spec: real(replace(given, not_after=later), spec))
+    with pytest.raises(PkiplanError, match="what was signed is not what was linted"):
+        self_signed(authority())

@@ -1,0 +1,80 @@
+"""pkilint's rules for RFC 5280 as one more source of lint, where `pip install pkiplan[lint]` brought it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection
+from functools import cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pkiplan.diagnostics import Diagnostic, Place, Severity
+from pkiplan.x509.lint import PKILINT_PREFIX
+
+# pkilint's plain rules for RFC 5280 know no wildcards, which are RFC 9525's (6.3).
+_WILDCARD_CODE, _WILDCARD = "pkix.invalid_domain_name_syntax", '"*.'
+
+
+@cache
+def is_installed() -> bool:
+    """Tell whether pkilint is there; it is an extra and takes a second to import, so nothing else asks for it."""
+    return importlib.util.find_spec("pkilint") is not None
+
+
+def lint_with_pkilint(
+    certificate: x509.Certificate,
+    *,
+    what: str = "",
+    place: Place | None = None,
+    disabled: Collection[str] = frozenset(),
+) -> tuple[Diagnostic, ...]:
+    """Hold a certificate against pkilint's rules; a rule's id here is `pkilint:` and its own code."""
+    from pkilint import loader, validation
+
+    document = loader.load_certificate(certificate.public_bytes(Encoding.DER), what or "certificate")
+    severities = {
+        validation.ValidationFindingSeverity.WARNING: Severity.WARNING,
+        validation.ValidationFindingSeverity.ERROR: Severity.ERROR,
+        validation.ValidationFindingSeverity.FATAL: Severity.ERROR,
+    }
+    return tuple(
+        Diagnostic(
+            severity=severities[described.finding.severity],
+            summary=f"{what}: {_told(described)}" if what else _told(described),
+            code=_id(described),
+            place=place,
+            hint=f"pkilint; `lint: {{disable: ['{_id(described)}']}}` silences this",
+        )
+        for result in _rules().validate(document.root)
+        for described in result.finding_descriptions
+        if described.finding.severity in severities
+        and _id(described) not in disabled
+        and not (described.finding.code == _WILDCARD_CODE and _WILDCARD in (described.message or ""))
+    )
+
+
+def _id(described: Any) -> str:
+    return f"{PKILINT_PREFIX}{described.finding.code}"
+
+
+def _told(described: Any) -> str:
+    message = (described.message or "").strip().rstrip(".")
+    return f"{described.finding.code} ({message})" if message else str(described.finding.code)
+
+
+@cache
+def _rules() -> Any:
+    from pkilint.pkix import certificate, extension, name
+
+    return certificate.create_pkix_certificate_validator_container(
+        certificate.create_decoding_validators(name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS),
+        [
+            certificate.create_issuer_validator_container([]),
+            certificate.create_validity_validator_container(),
+            certificate.create_subject_validator_container([]),
+            certificate.create_extensions_validator_container([]),
+            certificate.create_spki_validator_container([]),
+        ],
+    )

@@ -1,0 +1,44 @@
+"""pkilint is an extra: its rules are tried where it is installed."""
+
+from __future__ import annotations
+
+import pytest
+
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.errors import PkiplanError
+from pkiplan.model.extensions import SubjectAltName
+from pkiplan.model.keys import KeySpec
+from pkiplan.x509 import pkilint_rules
+from tests.x509.chains import Workshop
+from tests.x509.test_keys import EVERY_SPEC
+from tests.x509.values import SERVER, authority, certificate, dns, ext, issued, replaced, self_signed
+
+
+def test_its_errors_keep_a_certificate_from_being_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pkilint_rules, "is_installed", lambda: True)
+    monkeypatch.setattr(pkilint_rules, "lint_with_pkilint", lambda *_, **__: (Diagnostic(summary="pkilint says no"),))
+
+    for resource in (authority(), certificate(issuer=None)):
+        with pytest.raises(PkiplanError, match="pkilint says no"):
+            self_signed(resource)
+
+
+@pytest.mark.parametrize("spec", EVERY_SPEC, ids=str)
+def test_it_finds_nothing_in_what_we_issue(spec: KeySpec) -> None:
+    pytest.importorskip("pkilint", reason="pip install pkiplan[lint]")
+    names = SubjectAltName(dns("*.acme.example", "www.acme.example"))
+    web = certificate(spec, digest="sha256", extensions=replaced(SERVER, ext("subject_alt_name", names)))
+
+    assert pkilint_rules.lint_with_pkilint(self_signed(authority(spec))) == ()
+    assert pkilint_rules.lint_with_pkilint(issued(web, authority())) == ()
+
+
+def test_it_finds_what_is_unsound_and_can_be_silenced() -> None:
+    pytest.importorskip("pkilint", reason="pip install pkiplan[lint]")
+    workshop = Workshop()
+    leaf = workshop.leaf(workshop.root(), ids=(True, False)).certificate
+
+    found = pkilint_rules.lint_with_pkilint(leaf, what="certificate.web")
+    assert found
+    assert all(d.code.startswith("pkilint:") and d.summary.startswith("certificate.web: ") for d in found)
+    assert pkilint_rules.lint_with_pkilint(leaf, disabled={d.code for d in found}) == ()
