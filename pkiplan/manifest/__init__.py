@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from pkiplan.manifest.loading import InputDigest, LoadedSite, load_site
+from pkiplan.manifest.files import InputDigest
+from pkiplan.manifest.loading import LoadedSite, load_site
 
 __all__ = ["InputDigest", "LoadedSite", "load_site"]

@@ -13,7 +13,7 @@ from pkiplan.model.resource import Resource
 def check_site(
     resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems
 ) -> dict[str, Resource]:
-    """Report what is wrong among resources, and return them in order: issuers before what they issue, else by address."""
+    """Report what is wrong among resources; return them issuers before what they issue, else by address."""
     _check_path_lengths(resources, settings, problems)
     _check_directories(resources, settings, problems)
     _check_adopted_files(resources, settings, problems)
@@ -65,7 +65,8 @@ def _path_too_long(
     many = f"{depth} authorities" if depth > 1 else "an authority"
     problems.error(
         settings[resource.address].mark_of("issuer"),
-        f"path length exceeded: `{above.id}` {where} `path_length: {above.path_length}`, and `{resource.id}` would make {many} below it",
+        f"path length exceeded: `{above.id}` {where} `path_length: {above.path_length}`, "
+        f"and `{resource.id}` would make {many} below it",
         code="path-length",
         hint=f"write `path_length: {depth}` at `{above.id}`, or choose another issuer",
         notes=[problems.note(limit, f"the limit of `{above.id}`")],

@@ -88,9 +88,9 @@ def _backdate(text: str) -> timedelta:
 
 
 def _lint_id(text: str) -> str:
-    from pkiplan.x509.lint import LINTS
+    from pkiplan.x509.lint import LINTS, PKILINT_PREFIX
 
-    if text not in LINTS:
+    if text not in LINTS and not text.startswith(PKILINT_PREFIX):
         raise BadValueError(f"unknown rule {shown(text)}", code="unknown-value", hint=did_you_mean(text, LINTS))
     return text
 
@@ -347,7 +347,8 @@ SITE: dict[str, Key] = {
     ),
     "directory": Key(
         Text("the path of a directory", _site_path),
-        "Where the tree of keys and certificates lies, relative to this file. Outside of the manifest's directory it needs `--allow-outside`.",
+        "Where the tree of keys and certificates lies, relative to this file. Outside of the manifest's directory it "
+        "needs `--allow-outside`.",
         "`pki`",
     ),
     "include": Key(

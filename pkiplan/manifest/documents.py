@@ -168,7 +168,7 @@ class DocumentLoader:
             elif key in _MAPS:
                 self._merge_map(getattr(self._manifest, key), value, value_mark, key)
             elif key == "defaults":
-                if self._is_map(value, value_mark, key):
+                if self._is_map(value, value_mark, key) and isinstance(value, Mapping):
                     self._merge_deep(self._manifest.defaults, value)
             elif key == "verify":
                 self._merge_verify(value, value_mark)
@@ -201,16 +201,19 @@ class DocumentLoader:
         for name, element, key_mark, value_mark in value.entries():
             known = into.get(name)
             if known is None:
-                if isinstance(element, Mapping):
-                    below = Mapping(element.mark)
-                    self._merge_deep(below, element)
-                    element = below
-                into.put(name, element, key_mark, value_mark)
+                into.put(name, self._deep_copy(element), key_mark, value_mark)
             elif isinstance(known, Mapping) and isinstance(element, Mapping):
                 self._merge_deep(known, element)
                 into.templated |= known.templated
-            elif known != element or type(known) is not type(element):
+            elif known != element or known.__class__ is not element.__class__:
                 self._twice(f"`{name}` is given twice with different values", key_mark, into.key_mark(name))
+
+    def _deep_copy(self, node: Node) -> Node:
+        if not isinstance(node, Mapping):
+            return node
+        copy = Mapping(node.mark)
+        self._merge_deep(copy, node)
+        return copy
 
     def _merge_scalar(
         self, into: dict[str, tuple[Node, int]], key: str, value: Node, key_mark: int, value_mark: int

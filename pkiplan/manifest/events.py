@@ -15,7 +15,6 @@ import yaml
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
-    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
@@ -48,13 +47,13 @@ _MERGE_KEY = "<<"
 
 def _parser(text: str) -> Any:
     try:
-        from yaml.cyaml import CParser
+        from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out
     except ImportError:  # PyYAML built without libyaml: slower by some twenty times, otherwise the same
         return yaml.SafeLoader(text)
     return CParser(text)
 
 
-class _Unusable(Exception):
+class _UnusableError(Exception):
     """The text cannot be read any further; the problem is among the others already."""
 
 
@@ -91,17 +90,17 @@ class _Reader:
                     found.append(self._node(self._next(), 0))
         except yaml.YAMLError as error:
             self._syntax_error(error)
-        except _Unusable:
+        except _UnusableError:
             pass
         return found
 
-    def _mark(self, event: Event) -> int:
+    def _mark(self, event: Any) -> int:
         start = event.start_mark
         return pack(self._file, start.line, start.column)
 
-    def _fail(self, mark: int, summary: str, *, code: str, hint: str = "", **more: Any) -> _Unusable:
+    def _fail(self, mark: int, summary: str, *, code: str, hint: str = "", **more: Any) -> _UnusableError:
         self._problems.error(mark, summary, code=code, hint=hint, **more)
-        return _Unusable()
+        return _UnusableError()
 
     def _node(self, event: Any, depth: int) -> Node:
         kind = event.__class__
@@ -122,12 +121,12 @@ class _Reader:
         return node
 
     def _mapping(self, start: Any, depth: int) -> Mapping:
-        position = start.start_mark
+        position: Any = start.start_mark
         mapping = Mapping(pack(self._file, position.line, position.column))
         marks, following, base = mapping.marks, self._next, self._base
         merges: list[tuple[Node, int]] = []
         while True:
-            event = following()
+            event: Any = following()
             if event.__class__ is not ScalarEvent:
                 if event.__class__ is MappingEndEvent:
                     break
@@ -261,7 +260,7 @@ class _Reader:
                     if key not in mapping:
                         mapping.put(key, element, *marks)
 
-    def _complex_key(self, event: Any, mapping: Mapping) -> _Unusable:
+    def _complex_key(self, event: Any, mapping: Mapping) -> _UnusableError:
         mark = self._mark(event)
         if event.__class__ is AliasEvent:
             return self._fail(mark, "an alias cannot be a key", code="complex-key")

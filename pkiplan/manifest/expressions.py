@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, NoReturn
 
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
@@ -49,10 +49,8 @@ class Work:
             raise ExpressionError("the templates of this manifest make too much text")
 
 
-def _bounded(text: str) -> str:
-    if len(text) > LONGEST_RESULT:
-        raise ExpressionError(f"a template made more than {LONGEST_RESULT // 1024} KiB of text")
-    return text
+def _too_much_text() -> ExpressionError:
+    return ExpressionError(f"a template made more than {LONGEST_RESULT // 1024} KiB of text")
 
 
 def _text(value: Any, what: str) -> str:
@@ -109,7 +107,7 @@ def _replace(value: Any, old: Any, new: Any) -> str:
     if not old:
         raise ExpressionError("`replace` needs something to replace")
     if len(text) + text.count(old) * (len(new) - len(old)) > LONGEST_RESULT:
-        _bounded(" " * (LONGEST_RESULT + 1))
+        raise _too_much_text()
     return text.replace(old, new)
 
 
@@ -117,8 +115,8 @@ def _join(value: Any, separator: Any = "") -> str:
     parts = [scalar_text(part) for part in _items(value, "`join`")]
     separator = _text(separator, "`join`")
     if sum(map(len, parts)) + len(separator) * max(0, len(parts) - 1) > LONGEST_RESULT:
-        _bounded(" " * (LONGEST_RESULT + 1))
-    return separator.join(parts)
+        raise _too_much_text()
+    return str(separator.join(parts))
 
 
 def _split(value: Any, separator: Any = None, most: Any = -1) -> list[str]:
@@ -230,7 +228,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "reverse": lambda value: value[::-1] if isinstance(value, str) else _items(value, "`reverse`")[::-1],
     "sort": _sort,
     "split": _split,
-    "string": lambda value: scalar_text(value),
+    "string": scalar_text,
     "title": _on_text(str.title, "title"),
     "trim": _on_text(str.strip, "trim"),
     "unique": _unique,
@@ -313,6 +311,12 @@ _ALLOWED = (
 )  # fmt: skip
 
 
+def _fail(value: StrictUndefined) -> NoReturn:
+    """Raise Jinja2's own error for what is undefined; any use of it does."""
+    str(value)
+    raise AssertionError  # a strict undefined has no text
+
+
 class _Method:
     """A method of a text or map, bound; the only thing that can be called."""
 
@@ -358,7 +362,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         if isinstance(obj, str) and attribute in TEXT_METHODS:
             return _Method(TEXT_METHODS[attribute], obj, attribute)
         if isinstance(obj, StrictUndefined):
-            obj._fail_with_undefined_error()
+            _fail(obj)
         return self._absent(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -373,14 +377,14 @@ class _Environment(ImmutableSandboxedEnvironment):
             except (IndexError, TypeError, ValueError):
                 return self._absent(obj, argument)
         if isinstance(obj, StrictUndefined):
-            obj._fail_with_undefined_error()
+            _fail(obj)
         return self._absent(obj, argument)
 
     def _absent(self, obj: Any, name: Any) -> Any:
         hint = did_you_mean(str(name), [str(key) for key in obj]) if isinstance(obj, dict) else ""
         return self.undefined(f"{kind_of(obj)} has no `{str(name)[:60]}`" + (f"\n{hint}" if hint else ""))
 
-    def call(self, context: Any, obj: Any, *arguments: Any, **named: Any) -> Any:  # type: ignore[override]  # noqa: ARG002
+    def call(self, context: Any, obj: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ARG002
         """Call a method from the list."""
         if isinstance(obj, _Method):
             return self._counted(obj.function)(obj.owner, *arguments, **named)
@@ -392,11 +396,10 @@ class _Environment(ImmutableSandboxedEnvironment):
         """Compute with numbers; only `+` also joins texts and lists."""
         for operand in (left, right):
             if isinstance(operand, StrictUndefined):
-                operand._fail_with_undefined_error()
+                _fail(operand)
         if operator == "+" and type(left) is type(right) and isinstance(left, str | list):
-            if isinstance(left, str):
-                if len(left) + len(right) > LONGEST_RESULT:
-                    _bounded(" " * (LONGEST_RESULT + 1))
+            if isinstance(left, str) and len(left) + len(right) > LONGEST_RESULT:
+                raise _too_much_text()
             result: Any = left + right
             self.work.count(_size(result))
             return result
@@ -439,7 +442,9 @@ def _compute(operator: str, left: Any, right: Any) -> Any:
 
 def _size(value: Any) -> int:
     if isinstance(value, str):
-        return len(_bounded(value)) + 1
+        if len(value) > LONGEST_RESULT:
+            raise _too_much_text()
+        return len(value) + 1
     if isinstance(value, list):
         if len(value) > LONGEST_RESULT:
             raise ExpressionError("a template made a list that is too long")
@@ -473,7 +478,7 @@ class Expressions:
             try:
                 result = compiled(**variables)
                 if isinstance(result, StrictUndefined):
-                    result._fail_with_undefined_error()
+                    _fail(result)
             except UndefinedError as error:
                 raise undefined_variable(error.message or "", variables) from error
             except TemplateError as error:

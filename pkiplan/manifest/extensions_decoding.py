@@ -60,7 +60,7 @@ def camel_case(word: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-# RFC 5280's spelling, so that the hint can translate it; nonRepudiation was contentCommitment's name before X.509 (2005).
+# RFC 5280's spelling, so that the hint can translate it; nonRepudiation is contentCommitment's older name.
 _KEY_USAGE_HINTS = {camel_case(word): f"write `{word}`" for word in KEY_USAGES if camel_case(word) != word} | {
     "cRLSign": "write `crl_sign`",
     "nonRepudiation": "write `content_commitment`",
@@ -244,7 +244,8 @@ _IP = Text("an IP address", names.ip, pattern=r"^[0-9A-Fa-f:.]+$", examples=("10
 GENERAL_NAMES: dict[str, Key] = {
     "dns": Key(
         Listed(_DNS, of="DNS names"),
-        "DNS names, one or a list. Written in Unicode they are stored as A-labels; a wildcard may only be the whole leftmost label.",
+        "DNS names, one or a list. Written in Unicode they are stored as A-labels; a wildcard may only be the whole "
+        "leftmost label.",
         examples=(["www.example.com", "*.example.com"],),
     ),
     "ip": Key(

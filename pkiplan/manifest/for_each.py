@@ -65,7 +65,9 @@ class ForEach:
                     )
                 found[element.key] = element
                 if len(found) > MOST_ELEMENTS:
-                    raise BadValueError(f"`for_each` has more than {MOST_ELEMENTS:,} elements", code="too-large")
+                    summary = f"`for_each` has more than {MOST_ELEMENTS:,} elements"
+                    self._problems.error(mark, summary, code="too-large")
+                    break
         except BadValueError as bad:
             self._problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
         return list(found.values()) if self._problems.errors == before else None
@@ -90,14 +92,14 @@ class ForEach:
         if isinstance(node, Mapping):
             sources = [name for name in SOURCES if name in node]
             if sources and set(node) <= {*SOURCES, "group"}:
-                return self._of_source(sources, node, mark)
+                return self._of_source(sources, node)
             return (_element(key, native(value)) for key, value in node.items())
         if node.__class__ is Templated:
             return iter(())
         wrong_type("a list, a map, or a source such as `{csv: hosts.csv}`", node, mark, self._problems)
         return iter(())
 
-    def _of_source(self, sources: list[str], node: Mapping, mark: int) -> Iterator[Element]:
+    def _of_source(self, sources: list[str], node: Mapping) -> Iterator[Element]:
         if len(sources) > 1:
             raise BadValueError(f"`for_each` takes one source, not {listed(sources)}", code="conflict")
         (source,) = sources
@@ -129,10 +131,10 @@ class ForEach:
         for index, value in enumerate(values):
             item = node[index] if node is not None else None
             if isinstance(value, dict | list) or value is None:
-                where = node.marks[index] if node is not None else mark
+                kind = kind_of(item) if item is not None else "a map or a list"
                 self._problems.error(
-                    where,
-                    f"an element of a list is text or a number, not {kind_of(item) if item is not None else 'a map or list'}",
+                    node.marks[index] if node is not None else mark,
+                    f"an element of a list is text or a number, not {kind}",
                     code="wrong-type",
                     hint="give each element a key: `for_each: {a1: {…}, a2: {…}}`",
                 )

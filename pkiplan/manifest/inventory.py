@@ -195,7 +195,6 @@ def _add_host(pattern: str, group: str, variables: dict[str, Native], place: Pla
 
 def _read_ini(text: str, name: str, inventory: Inventory) -> None:
     section, kind = "ungrouped", "hosts"
-    declared: dict[str, int] = {}
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         if not line or line[0] in "#;":
@@ -203,27 +202,33 @@ def _read_ini(text: str, name: str, inventory: Inventory) -> None:
         try:
             match = _SECTION.fullmatch(line)
             if match:
-                section, kind = match[1], match[2] or "hosts"
-                if kind not in ("hosts", "children", "vars"):
-                    raise BadValueError(
-                        f"unknown section `[{section}:{kind}]`",
-                        hint="known: `[group]`, `[group:children]`, `[group:vars]`",
-                    )
-                declared.setdefault(section, number)
-                inventory.group(section)
-            elif kind == "hosts":
-                host, variables = _ini_host(line)
-                _add_host(host, section, variables, Place(name, number), inventory)
-            elif kind == "children":
-                inventory.group(section).children[line.split()[0]] = None
-                inventory.group(line.split()[0])
+                section, kind = _ini_section(match[1], match[2] or "hosts", inventory)
             else:
-                key, equals, value = line.partition("=")
-                if not equals:
-                    raise BadValueError(f"expected `name=value`, not {shown(line)}")
-                inventory.group(section).variables[key.strip()] = _ini_value(value.strip())
+                _ini_line(line, section, kind, Place(name, number), inventory)
         except BadValueError as bad:
             raise BadValueError(f"{name}:{number}: {bad.summary}", code="inventory", hint=bad.hint) from bad
+
+
+def _ini_section(section: str, kind: str, inventory: Inventory) -> tuple[str, str]:
+    if kind not in ("hosts", "children", "vars"):
+        hint = "known: `[group]`, `[group:children]`, `[group:vars]`"
+        raise BadValueError(f"unknown section `[{section}:{kind}]`", hint=hint)
+    inventory.group(section)
+    return section, kind
+
+
+def _ini_line(line: str, section: str, kind: str, place: Place, inventory: Inventory) -> None:
+    if kind == "hosts":
+        host, variables = _ini_host(line)
+        _add_host(host, section, variables, place, inventory)
+    elif kind == "children":
+        inventory.group(section).children[line.split(maxsplit=1)[0]] = None
+        inventory.group(line.split(maxsplit=1)[0])
+    else:
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise BadValueError(f"expected `name=value`, not {shown(line)}")
+        inventory.group(section).variables[key.strip()] = _ini_value(value.strip())
 
 
 def _ini_host(line: str) -> tuple[str, dict[str, Native]]:
@@ -277,8 +282,9 @@ def _read_yaml(text: str, path: str, inventory: Inventory, files: Files, problem
                 f"{source.shown} is no inventory: expected a map of groups, not {kind_of(document)}", code="inventory"
             )
         if "plugin" in document:
+            plugin = shown(str(document["plugin"]))
             raise BadValueError(
-                f"the inventory {shown(source.shown)} configures the plugin {shown(str(document['plugin']))}, and plugins are not run",
+                f"the inventory {shown(source.shown)} configures the plugin {plugin}, and plugins are not run",
                 code="inventory",
                 hint="write a static one from it: `ansible-inventory -i FILE --list --yaml --output hosts.yaml`",
             )

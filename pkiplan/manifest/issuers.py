@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping as MappingABC
+from collections.abc import Callable
+from collections.abc import Mapping as MappingABC
 
 from pkiplan.manifest.context import Context
 from pkiplan.manifest.declarations import Declaration
@@ -125,9 +126,10 @@ class Issuers:
             if current in path:
                 circle = path[path.index(current) :]
                 own, mark = waiting[circle[0]][0].own, waiting[circle[0]][0].mark
+                names = " → ".join(f"`{short_name(name)}`" for name in [*circle, circle[0]])
                 self._problems.error(
                     own.value_mark("issuer") if "issuer" in own else mark,
-                    f"issuers go round in a circle: {' → '.join(f'`{short_name(name)}`' for name in [*circle, circle[0]])}",
+                    f"issuers go round in a circle: {names}",
                     code="issuer-cycle",
                     hint="one of them must be a root: leave its `issuer` out",
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated, is_null
@@ -171,7 +171,7 @@ KEYS: dict[str, Key] = {
     "group": Key(GROUP, "The group of the key file, by name or number.", "the group of whoever runs pkiplan"),
     "path": Key(
         PATH,
-        "Adopt the existing private key that lies there; it is read where it lies, never generated, rewritten or moved. "
+        "Adopt the existing private key that lies there; it is read there, never generated, rewritten or moved. "
         "A relative path counts from the manifest. Needs `type`.",
         examples=("/etc/ssl/private/web.key",),
     ),
@@ -180,8 +180,8 @@ KEYS: dict[str, Key] = {
     ),
     "csr": Key(
         PATH,
-        "A certificate request (PKCS#10, PEM), where the private key lives elsewhere; only its key is taken. A relative "
-        "path counts from the manifest.",
+        "A certificate request (PKCS#10, PEM), where the private key lives elsewhere; only its key is taken. "
+        "A relative path counts from the manifest.",
     ),
 }
 # A key that lies elsewhere inherits nothing: not even the type, because it is what it is.
@@ -383,11 +383,9 @@ class KeyType:
 
 
 def _with_absolute_paths(key: KeyChoice, node: Mapping, problems: Problems) -> KeyChoice:
-    from dataclasses import replace
-
-    for name, attribute in (("path", "path"), ("public_key", "external"), ("csr", "external")):
+    for name in ADOPTING:
         if name in node and not is_null(node[name]):
             directory = problems.sources.of(node.value_mark(name)).directory
-            found = os.path.normpath(os.path.join(directory, getattr(key, attribute)))
-            key = replace(key, **{attribute: found})
+            found = os.path.normpath(os.path.join(directory, key.path or key.external or ""))
+            return replace(key, path=found) if name == "path" else replace(key, external=found)
     return key

@@ -1,4 +1,4 @@
-"""Precedence, low to high: built-in profile, `defaults`, the issuer's `defaults`, profiles along `extends`, the resource.
+"""Precedence, low to high: built-in profile, `defaults`, the issuer's `defaults`, profile, resource.
 
 Maps merge by key, `key` only when its `type` stays; lists replace; null unsets; of `days`, `lifetime` and
 `not_after` the highest layer's counts. What many resources share is merged and read once.
@@ -82,9 +82,8 @@ def _merged_maps(lower: Mapping, upper: Mapping) -> Mapping:
     merged = copied(lower)
     for name, value, key_mark, value_mark in upper.entries():
         below = merged.get(name)
-        if isinstance(below, Mapping) and isinstance(value, Mapping) and name not in _WHOLE:
-            value = _merged_maps(below, value)
-        merged.put(name, value, key_mark, value_mark)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping) and name not in _WHOLE
+        merged.put(name, _merged_maps(below, value) if both else value, key_mark, value_mark)  # type: ignore[arg-type]  # both are maps
     return merged
 
 
@@ -216,9 +215,10 @@ class Layers:
             if name in SETTINGS:
                 hint = f"`{name}` is for {'authorities' if SETTINGS[name].kinds == 'a' else 'certificates'} only"
             unknown_key(name, key_mark, [*known, *(also or [])], self._problems, hint=hint or KEY_HINTS.get(name, ""))
-        elif known[name] is not None and not is_null(value) and not isinstance(value, Templated):
-            if name != "key" or not isinstance(value, Mapping):  # half a key may be completed by another layer
-                known[name].type.read(value, value_mark, self._problems)
+        elif known[name] is None or is_null(value) or isinstance(value, Templated):
+            return
+        elif name != "key" or not isinstance(value, Mapping):  # half a key may be completed by another layer
+            known[name].type.read(value, value_mark, self._problems)
 
 
 def default_profile(kind: Kind, *, is_root: bool) -> str:

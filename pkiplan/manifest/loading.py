@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pkiplan.diagnostics import Diagnostic, Place, in_order
-from pkiplan.manifest.files import Files, InputDigest as InputDigest
+from pkiplan.manifest.files import Files, InputDigest
 from pkiplan.model.site import Site
 
 Origin = tuple[str, str, Place]

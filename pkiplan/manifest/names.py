@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 
 from pkiplan.manifest.problems import shown
@@ -29,7 +30,7 @@ _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*
 
 
 def dns(text: str) -> GeneralName:
-    """Read a DNS name: U-labels become A-labels, letters lower case, a wildcard may only be the whole leftmost label."""
+    """Read a DNS name, in A-labels and lower case; a wildcard may only be the whole leftmost label."""
     if len(text) <= LONGEST_DNS_NAME and _HOST.fullmatch(text) and not _ALL_NUMERIC.fullmatch(text):
         return GeneralName(GeneralNameKind.DNS, text)
     name = text
@@ -242,10 +243,8 @@ def ip_subtree(text: str) -> GeneralName:
         network = ipaddress.ip_network(text)
     except ValueError as error:
         hint = "write a network, such as `10.0.0.0/8` or `2001:db8::/32`"
-        try:
+        with suppress(ValueError):
             hint = f"write `{ipaddress.ip_network(text, strict=False)}`"
-        except ValueError:
-            pass
         raise BadValueError(f"{shown(text)} is no network: {error}", code="name-constraint", hint=hint) from error
     if isinstance(network.network_address, ipaddress.IPv6Address) and network.network_address.scope_id is not None:
         raise BadValueError(f"the zone of {shown(text)} has no place in a certificate", code="name-constraint")

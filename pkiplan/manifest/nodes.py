@@ -88,7 +88,7 @@ class Sequence(list["Node"]):
 
 # Text that is quoted, or that YAML 1.2 reads as text, is a `str` and nothing but a `str`.
 Node: TypeAlias = "Mapping | Sequence | Plain | Templated | str"
-Native: TypeAlias = "None | bool | int | float | str | list[Native] | dict[str, Native]"
+Native: TypeAlias = "bool | int | float | str | list[Native] | dict[str, Native] | None"
 
 
 def pack(file: int, line: int, column: int) -> int:

@@ -119,7 +119,8 @@ TABLE = Table(
     {
         "format": Key(
             Choice({name: name for name in FORMATS}, forbidden=_FORMAT_HINTS),
-            "`pem-combined` holds key, certificate and chain; `pkcs12` the same for Java and Windows; `der` the certificate alone; "
+            "`pem-combined` holds key, certificate and chain; `pkcs12` the same for Java and Windows; "
+            "`der` the certificate alone; "
             "`pem-chain` the certificate and its chain.",
         ),
         "path": Key(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping as MappingABC
 
 from pkiplan.manifest.definitions import CRL, LINT, OWN, SETTINGS, SITE
-from pkiplan.manifest.extensions_decoding import GENERAL_NAMES, NAME_CONSTRAINTS_TABLE
+from pkiplan.manifest.extensions_decoding import NAME_CONSTRAINTS_TABLE
 from pkiplan.manifest.keys import KEYS
 from pkiplan.manifest.outputs import TABLE as OUTPUT
 from pkiplan.manifest.profiles import BUILT_IN

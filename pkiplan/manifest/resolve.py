@@ -88,7 +88,7 @@ class _Resolver:
         base = self._problems.sources.all[0].directory
         rules = read_rules(self._manifest.verify, self._resources, self._problems)
         directory, place = self._path("directory", DEFAULT_DIRECTORY)
-        if place is not None and directory in ("/", base) or _is_beneath(base, directory):
+        if (place is not None and directory in ("/", base)) or _is_beneath(base, directory):
             self._problems.error(
                 self._manifest.scalars["directory"][1],
                 f"the tree cannot lie at {shown(str(self._scalar('directory', '')))}, around its own manifest",

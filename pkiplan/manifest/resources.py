@@ -134,7 +134,7 @@ class ResourceMaker:
         spec: KeySpec | None = key.spec
         self._check_key(key, settings, is_self_issued=issuer is None)
         names = _names(fields)
-        subject = self._subject(kind, resource_id, element, settings, names, is_self_signed=is_self_signed)
+        subject = self._subject(kind, element or resource_id, settings, is_self_signed=is_self_signed)
         self._check_subject(subject, names, settings, is_authority=is_authority, is_self_issued=issuer is None)
         extensions = self._all_extensions(settings, kind, spec, issuer, names, subject)
         validity = self._validity(settings, is_self_issued=issuer is None)
@@ -206,16 +206,7 @@ class ResourceMaker:
                 hint="give it an `issuer:`, or a `key:` of its own",
             )
 
-    def _subject(
-        self,
-        kind: Kind,
-        resource_id: str,
-        element: str | None,
-        settings: Settings,
-        names: tuple[GeneralName, ...],
-        *,
-        is_self_signed: bool,
-    ) -> DistinguishedName:
+    def _subject(self, kind: Kind, name: str, settings: Settings, *, is_self_signed: bool) -> DistinguishedName:
         """Complete the subject: authorities and what is no server are called by their id unless they say otherwise.
 
         A self-signed certificate is its own issuer, and an issuer has a name (RFC 5280, 4.1.2.4).
@@ -228,7 +219,7 @@ class ResourceMaker:
             not isinstance(node, Mapping) or not {"common_name", "CN", "cn", COMMON_NAME_OID}.isdisjoint(node)
         ):
             return subject
-        default = element or resource_id
+        default = name
         if is_self_signed:
             first = settings.fields.get("dns") or settings.fields.get("ip") or ()
             default = str(first[0].value) if first else default
@@ -279,18 +270,18 @@ class ResourceMaker:
                 "no names on a server certificate: clients look at DNS names and IP addresses only",
                 code="no-names",
                 at_key=True,
-                hint="add `dns: [www.example.com]` or `ip: [10.0.0.2]`; a certificate of a client has `profile: client`",
+                hint="add `dns: [www.example.com]` or `ip: [10.0.0.2]`; a client's certificate has `profile: client`",
             )
             return
         common_name = subject.common_name
-        if common_name is not None and common_name.lower() not in {str(name.value) for name in hosts}:
-            if common_name.isascii() or not _is_same_host(common_name, hosts):
-                self._error(
-                    settings.mark_within("subject", "common_name", "CN", COMMON_NAME_OID),
-                    f"the common name {shown(common_name)} is not among the names of the server",
-                    code="common-name",
-                    hint=f"add it under `dns:`, or leave it out; names: {', '.join(f'`{name.value}`' for name in hosts[:5])}",
-                )
+        if common_name is not None and not _is_among(common_name, hosts):
+            listed_names = ", ".join(f"`{name.value}`" for name in hosts[:5])
+            self._error(
+                settings.mark_within("subject", "common_name", "CN", COMMON_NAME_OID),
+                f"the common name {shown(common_name)} is not among the names of the server",
+                code="common-name",
+                hint=f"add it under `dns:`, or leave it out; names: {listed_names}",
+            )
 
     def _all_extensions(
         self,
@@ -484,8 +475,13 @@ def _names(fields: dict[str, Any]) -> tuple[GeneralName, ...]:
     return tuple(names)
 
 
-def _is_same_host(common_name: str, hosts: list[GeneralName]) -> bool:
-    """Tell whether a common name in Unicode is one of the names, which are in A-labels."""
+def _is_among(common_name: str, hosts: list[GeneralName]) -> bool:
+    """Tell whether a common name is one of the names; in Unicode it is one when its A-labels are."""
+    lower = common_name.lower()
+    if any(lower == name.value for name in hosts):
+        return True
+    if common_name.isascii():
+        return False
     from pkiplan.manifest.names import dns
     from pkiplan.manifest.values import BadValueError
 

@@ -33,7 +33,8 @@ EXTENDS = Key(
 SELF_SIGNED = Key(Boolean(), "Whether the certificate is signed with its own key; it is no authority.", "false")
 FOR_EACH = Key(
     ForEachType(),
-    "Many resources from one declaration: a list, a map, or a source such as `{csv: hosts.csv}`. Templates see `each.key` and `each.value`.",
+    "Many resources from one declaration: a list, a map, or a source such as `{csv: hosts.csv}`. Templates see "
+    "`each.key` and `each.value`.",
     examples=(["a1", "a2"], {"range": [1, 200]}, {"csv": "hosts.csv"}),
 )
 
@@ -105,7 +106,7 @@ _WORTH_SHARING = 250
 
 
 def _shared(schema: Schema) -> Schema:
-    """Write parts that stand in several places once, under `definitions`, named after the key where they stood first."""
+    """Write what stands in several places once, under `definitions`, named after the key where it stood first."""
     seen: dict[str, str] = {}
     repeated: dict[str, str] = {}
 

@@ -190,10 +190,7 @@ class Subject:
         properties: dict[str, Any] = {}
         for attribute in ATTRIBUTE_TYPES:
             one: Schema = {"type": "string"}
-            if attribute.max_length is not None:
-                limit = f"At most {attribute.max_length} characters."
-            else:
-                limit = "Any length."
+            limit = f"At most {attribute.max_length} characters." if attribute.max_length else "Any length."
             if attribute.name == "country":
                 one["pattern"] = "^[A-Z]{2}$|\\{\\{"
                 limit = "Two capital letters (ISO 3166-1)."

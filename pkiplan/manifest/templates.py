@@ -165,15 +165,16 @@ class Templates:
         """Find expressions that hold quotes or braces, with Jinja2's own lexer."""
         from jinja2 import Environment, TemplateSyntaxError
 
+        # Nothing is rendered with it; and a comment cannot begin, because no manifest holds a NUL.
         environment = Environment(
-            comment_start_string="\0#", comment_end_string="#\0", keep_trailing_newline=True, autoescape=False
-        )  # nothing is rendered with it
+            comment_start_string="\0#", comment_end_string="#\0", keep_trailing_newline=True, autoescape=True
+        )
         pieces: list[tuple[bool, str]] = [(False, "")]
         try:
-            for _, token, value in environment.lex(text):
-                if token == "variable_begin":
+            for _, kind, value in environment.lex(text):
+                if kind == "variable_begin":
                     pieces.append((True, ""))
-                elif token == "variable_end":
+                elif kind == "variable_end":
                     pieces.append((False, ""))
                 else:
                     pieces[-1] = (pieces[-1][0], pieces[-1][1] + value)

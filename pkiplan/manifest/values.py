@@ -49,11 +49,17 @@ class ValueType(Protocol[T_co]):
     """A kind of value; `wanted` completes the sentence *expected …*."""
 
     @property
-    def wanted(self) -> str: ...
+    def wanted(self) -> str:
+        """Say what is expected."""
+        ...
 
-    def read(self, node: Node, mark: int, problems: Problems) -> T_co | Invalid: ...
+    def read(self, node: Node, mark: int, problems: Problems) -> T_co | Invalid:
+        """Read a node."""
+        ...
 
-    def schema(self) -> Schema: ...
+    def schema(self) -> Schema:
+        """Give the JSON Schema."""
+        ...
 
 
 def kind_of(node: Node) -> str:
@@ -98,11 +104,11 @@ class Text:
             if not (self.raw and kind is Plain and not is_null(node)):
                 hint = self.number_hint.format(node) if kind is Plain and not is_null(node) else ""
                 return wrong_type(self.wanted, node, mark, problems, hint=hint)
-            node = str(node)  # type: ignore[arg-type]
+            node = str(node)
         if self.parse is None:
             return node
         try:
-            return self.parse(node)  # type: ignore[arg-type]
+            return self.parse(node)  # type: ignore[arg-type]  # text by now
         except BadValueError as bad:
             problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
         return INVALID
@@ -213,8 +219,8 @@ class Integer:
         """Read a number."""
         if node.__class__ is Templated:
             return INVALID
-        if node.__class__ is Plain and _DECIMAL.fullmatch(node):  # type: ignore[arg-type]
-            value = int(node)  # type: ignore[arg-type]
+        if node.__class__ is Plain and _DECIMAL.fullmatch(node):
+            value = int(node)
             if self.least <= value <= self.most:
                 return value
             problems.error(mark, f"expected {self.wanted}, not {shown(str(node))}", code="out-of-range")
@@ -234,7 +240,8 @@ def _number_hint(node: Node) -> str:
     if re.fullmatch(r"[0-9][0-9_]*", text) and "_" in text:
         return f"write `{int(text.replace('_', ''))}`" if len(text) < 18 else ""
     if re.fullmatch(r"0o?[0-7]{1,17}|0[0-9]{1,17}", text):
-        return f"write it in decimal, without a leading zero: `{int(text.removeprefix('0o')) if 'o' not in text else int(text, 0)}`"
+        number = int(text, 0) if "o" in text else int(text)
+        return f"write it in decimal, without a leading zero: `{number}`"
     if re.fullmatch(r"0x[0-9a-fA-F]{1,14}", text):
         return f"write it in decimal: `{int(text, 16)}`"
     if isinstance(node, Plain):
@@ -435,7 +442,7 @@ def nullable(schema: Schema) -> Schema:
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """A value, or `{values: …, critical: bool}`; the result is the pair of value and criticality (None: the default)."""
+    """A value, or `{values: …, critical: bool}`; the result is value and criticality (None: the default)."""
 
     type: ValueType[Any]
     build: Callable[[Any], Any] | None = None

@@ -1,6 +1,6 @@
 """Every kind of mistake, and what a person is told of it. `PKIPLAN_WRITE_GOLDEN=1` writes the files anew."""
 
-# ruff: noqa: E501  # manifests and tables are easier to compare on one line
+# manifests and tables are easier to compare on one line
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """YAML as manifests have it: YAML 1.2's scalars, every encoding and line end, nothing that a bomb could use."""
 
-# ruff: noqa: E501  # manifests and tables are easier to compare on one line
+# manifests and tables are easier to compare on one line
 
 from __future__ import annotations
 
