@@ -10,16 +10,21 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
 from typing import Any
 
+import jsonschema
 import yaml
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pkiplan.diagnostics import has_errors
 from pkiplan.manifest import LoadedSite, load_site
 from pkiplan.manifest.definitions import SETTINGS, SITE
 from pkiplan.manifest.keys import KEYS
 from pkiplan.manifest.profiles import BUILT_IN
+from pkiplan.manifest.schema import site_schema
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.resource import Kind, Resource
 from pkiplan.report.diagnostics import diagnostic_text
@@ -63,6 +68,19 @@ def test_arbitrary_yaml_gives_diagnostics_never_a_traceback(text: str) -> None:
     check(load(("version: 1\n" + text).encode()))
 
 
+@cache
+def schema() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(site_schema())
+
+
+def check_tree(tree: dict[str, Any]) -> None:
+    """Check a manifest; what decodes validates against the schema, too."""
+    loaded = load(json.dumps(tree, ensure_ascii=True).encode())
+    check(loaded)
+    if loaded.site is not None:
+        schema().validate(tree)
+
+
 WORDS = sorted({*SITE, *SETTINGS, *KEYS, *BUILT_IN, "issuer", "profile", "for_each", "self_signed", "extends", "root", "web", "issuing",
                 "permitted", "excluded", "der", "asn1", "oid", "env", "file", "command", "format", "path", "range", "csv", "var", "glob",
                 "1.2.3", "2.5.29.15", "common_name", "CN", "values", "critical", "url", "{{ x }}", "{{ each.key }}", "{% x %}", "{{", "}}"})  # fmt: skip
@@ -101,7 +119,7 @@ ENTRIES = st.dictionaries(st.sampled_from(["root", "issuing", "web", "a", "{{ x 
     )
 )
 def test_any_tree_of_known_words_gives_diagnostics_never_a_traceback(tree: dict[str, Any]) -> None:
-    check(load(json.dumps(tree, ensure_ascii=True).encode()))
+    check_tree(tree)
 
 
 @often
@@ -116,7 +134,7 @@ def test_any_value_of_a_setting_gives_diagnostics_never_a_traceback(name: str, v
             "me": {"self_signed": True, "profile": "p"},
         },
     }
-    check(load(json.dumps(tree).encode()))
+    check_tree(tree)
 
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True).filter(lambda text: text[2:4] != "--")
@@ -188,10 +206,10 @@ def written(resource: Resource) -> dict[str, Any]:
         entry["issuer"] = resource.issuer.removeprefix("authority.")
     if resource.is_authority:
         entry["path_length"] = resource.path_length
-    if resource.renew_before is not None:
-        entry["renew_before"] = (
-            f"{resource.renew_before}" if "/" in str(resource.renew_before) else f"{resource.renew_before.days}d"
-        )  # type: ignore[union-attr]  # a share has a slash
+    if isinstance(resource.renew_before, timedelta):
+        entry["renew_before"] = f"{resource.renew_before.days}d"
+    elif resource.renew_before is not None:
+        entry["renew_before"] = str(resource.renew_before)
     return entry
 
 
@@ -200,6 +218,7 @@ def written(resource: Resource) -> dict[str, Any]:
 def test_a_site_written_as_a_manifest_decodes_to_the_same_site(tree: dict[str, Any]) -> None:
     first = load(yaml.safe_dump(tree, allow_unicode=True).encode())
     assert first.site is not None, first.diagnostics
+    schema().validate(tree)
     again: dict[str, Any] = {"version": 1, "authorities": {}, "certificates": {}}
     for resource in first.site:
         again["authorities" if resource.kind is Kind.AUTHORITY else "certificates"][resource.id] = written(resource)
