@@ -53,15 +53,27 @@ def verify_site(
     stacks: tuple[TlsStack, ...] | None = None,
     jobs: int | None = None,
     progress: Callable[[VerifyEvent], None] | None = None,
+    is_pretended: bool | None = None,
 ) -> VerifyReport:
     """Verify what the scope names, and report every check; never raises for what a certificate is like.
 
     `load` gives the credential of a resource and raises PkiplanError when there is none; it is called in
     several threads. `stacks` of None are all of them. `progress` is called in the caller's thread.
+    `is_pretended` tells that `now` is not the machine's time (`--at`); None judges by how far it is off.
     """
     from pkiplan.verify.run import Run
 
-    return Run(site, now=now, scope=scope, load=load, stacks=stacks, jobs=jobs, progress=progress).report()
+    run = Run(
+        site,
+        now=now,
+        scope=scope,
+        load=load,
+        stacks=stacks,
+        jobs=jobs,
+        progress=progress,
+        is_pretended=is_pretended,
+    )
+    return run.report()
 
 
 def trace_handshake(

@@ -45,9 +45,10 @@ class Run:
         stacks: tuple[TlsStack, ...] | None,
         jobs: int | None,
         progress: Callable[[VerifyEvent], None] | None,
+        is_pretended: bool | None,
     ) -> None:
         stacks = all_stacks() if stacks is None else stacks
-        self._session = Session(site, now=now, load=load, stacks=stacks)
+        self._session = Session(site, now=now, load=load, stacks=stacks, is_pretended=is_pretended)
         self._options = _Options(scope=scope, jobs=jobs or os.cpu_count() or 1, progress=progress)
 
     def report(self) -> VerifyReport:

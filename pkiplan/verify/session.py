@@ -18,8 +18,9 @@ from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason
 from pkiplan.verify.stacks.base import HandshakeOutcome, HandshakeSetup, TlsStack
 from pkiplan.verify.stacks.bounded_cache import BoundedCache
 
-# A run that begins so far from the machine's clock was given another time on purpose.
-_CLOCK_TOLERANCE = timedelta(minutes=1)
+# A run that begins so far from the machine's clock was given another time on purpose; less is what an apply
+# may have taken before it.
+_CLOCK_TOLERANCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,13 @@ class Session:
     """What the probes of one run share."""
 
     def __init__(
-        self, site: Site, *, now: datetime, load: Callable[[Resource], Credential], stacks: tuple[TlsStack, ...]
+        self,
+        site: Site,
+        *,
+        now: datetime,
+        load: Callable[[Resource], Credential],
+        stacks: tuple[TlsStack, ...],
+        is_pretended: bool | None = None,
     ) -> None:
         self.site = site
         self.now = now
@@ -50,7 +57,9 @@ class Session:
         self._parsed: ParsedPem = {}
         self._subjects: BoundedCache[Subject] = BoundedCache(64)
         self.servers_by_root = _servers_by_root(site)
-        self._runs_now = abs(datetime.now(UTC) - now) < _CLOCK_TOLERANCE
+        if is_pretended is None:
+            is_pretended = abs(datetime.now(UTC) - now) > _CLOCK_TOLERANCE
+        self._is_pretended = is_pretended
 
     def subject(self, resource: Resource) -> Subject:
         """Load a resource's credential, or take it from the last few; raises UnusableError or PkiplanError."""
@@ -67,7 +76,7 @@ class Session:
 
     def is_clock_moved(self, time: datetime) -> bool:
         """Tell whether a check at this time needs another clock than the machine's."""
-        return not (self._runs_now and time == self.now)
+        return self._is_pretended or time != self.now
 
     def at(self, setup: HandshakeSetup, time: datetime) -> HandshakeSetup:
         """Move a handshake to another time."""

@@ -123,6 +123,14 @@ def test_another_time_is_given_to_the_stack_that_can_be_told() -> None:
     }
 
 
+def test_a_time_that_is_said_to_be_pretended_is_told_only_to_the_stack_that_can() -> None:
+    toy = usual_site()
+
+    report = verified(toy, is_pretended=True)
+
+    assert outcomes([r for r in of(report, "certificate.web", "server") if r.stack == "ssl"]) == {Outcome.NOT_RUN}
+
+
 def many(count: int) -> Toy:
     toy = Toy()
     toy.authority("root")

@@ -7,6 +7,7 @@ refuse it (RFC 5246, 7.4.2: "Each following certificate MUST directly certify th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -54,6 +55,8 @@ def chain_fault(
     return None
 
 
+# What stands between authorities is the same for every certificate beneath them.
+@lru_cache(maxsize=256)
 def _directly_issued(below: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         below.verify_directly_issued_by(issuer)

@@ -12,6 +12,7 @@ import ipaddress
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -27,6 +28,8 @@ NEEDED = (
     "SSL_CTX_use_PrivateKey",
     "SSL_CTX_use_certificate",
     "SSL_CTX_add_extra_chain_cert",
+    "X509_up_ref",
+    "X509_free",
     "SSL_CTX_set_msg_callback",
     "SSL_CIPHER_find",
     "SSL_CIPHER_get_name",
@@ -51,8 +54,10 @@ def is_ip_address(host: str) -> bool:
     return True
 
 
+# Authorities come again with every certificate beneath them; OpenSSL counts references to what it shares.
+@lru_cache(maxsize=256)
 def openssl_certificate(certificate: x509.Certificate) -> crypto.X509:
-    """Parse a certificate for OpenSSL."""
+    """Parse a certificate for OpenSSL; only ever read, so threads and contexts may share it."""
     return crypto.load_certificate(crypto.FILETYPE_ASN1, certificate.public_bytes(Encoding.DER))
 
 
@@ -65,9 +70,9 @@ def use_identity(context: SSL.Context, certificates: tuple[x509.Certificate, ...
     own, *chain = (openssl_certificate(certificate) for certificate in certificates)
     _check(_lib.SSL_CTX_use_certificate(handle, own._x509))
     for above in chain:
-        copy = _lib.X509_dup(above._x509)
-        if _lib.SSL_CTX_add_extra_chain_cert(handle, copy) != 1:
-            _lib.X509_free(copy)
+        _check(_lib.X509_up_ref(above._x509))  # the context takes over one reference
+        if _lib.SSL_CTX_add_extra_chain_cert(handle, above._x509) != 1:
+            _lib.X509_free(above._x509)
             _raise_current_error()
     # An encrypted key must fail here, not ask at the terminal: hence the empty passphrase.
     key = crypto.load_privatekey(crypto.FILETYPE_PEM, key_pem, b"")
