@@ -284,9 +284,10 @@ class _Executor:
                 continue
             stage = self._work.stage_of(change.address)
             if stage.is_switching:
-                # Some of its files have their places and others wait: the journal knows how to finish that.
+                # Some of its files may have their places: the next apply finishes that, by the journal.
                 self._is_clean = False
-                continue
+                if stage.plain:
+                    continue
             try:
                 stage.discard()
             except OSError:

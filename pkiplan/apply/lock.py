@@ -84,16 +84,17 @@ def _control(site: Site) -> Iterator[int]:
 
 
 def _recovered(site: Site) -> tuple[str, ...]:
-    tree = open_tree(site)
     try:
-        return recover(tree, _adopted(site))
+        tree = open_tree(site)
+        try:
+            return recover(tree, _adopted(site))
+        finally:
+            tree.close()
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise PkiplanError.of(
-            f"an interrupted apply cannot be finished: {where}{(error.strerror or '').lower()}", code="journal"
+            f"cannot look for, or finish, an interrupted apply: {where}{(error.strerror or '').lower()}", code="journal"
         ) from None
-    finally:
-        tree.close()
 
 
 def _adopted(site: Site) -> frozenset[str]:

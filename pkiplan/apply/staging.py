@@ -29,7 +29,7 @@ class Stage:
     """The new files of one resource, not yet in their places.
 
     `names` are those in the generation, `plain` the others. `placement` is what the resource's directory gets.
-    `is_switching` tells that some of the plain files may have their places already.
+    `is_switching` tells that files may have their places already, some or all.
     """
 
     tree: Tree
@@ -133,8 +133,11 @@ class Stage:
             journal.after_switch(self.resource.address)
         if not self.names:
             return None
+        self.is_switching = True
         with self.tree.directory(self.resource.directory) as directory:
-            return generations.switch(directory, self.generation, self.names)
+            before = generations.switch(directory, self.generation, self.names)
+        self.is_switching = False
+        return before
 
     def clean_up(self, before: str | None, *, dropped: tuple[str, ...] = ()) -> None:
         """Remove generations older than the one before, and from that one the files that must not linger."""
