@@ -59,10 +59,10 @@ def _unchecked_outputs(resource: Resource, found: ObservedResource) -> Iterator[
 
 def _not_checked(code: str, what: str, names: list[str]) -> Iterator[Diagnostic]:
     if names:
-        them = f"the {what} of {names[0]} is" if len(names) == 1 and what == "key" else f"{len(names)} {what}s are"
+        them, verb = (f"one {what}", "is") if len(names) == 1 else (f"{len(names)} {what}s", "are")
         yield Diagnostic(
             severity=Severity.WARNING,
             code=code,
-            summary=f"{them} not checked without a passphrase{'' if them.startswith('the') else ': ' + several(names)}",
+            summary=f"{them} {verb} not checked without a passphrase: {several(names)}",
             hint="`apply` opens and checks what is encrypted before it writes anything",
         )

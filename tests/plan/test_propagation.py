@@ -295,7 +295,7 @@ def test_an_adopted_authority_key_is_warned_about_as_it_lies() -> None:
 @pytest.mark.parametrize(
     ("addresses", "summary"),
     [
-        (("certificate.web",), "the key of certificate.web is not checked without a passphrase"),
+        (("certificate.web",), "one key is not checked without a passphrase: certificate.web"),
         (
             ("authority.issuing", "certificate.api", "certificate.web", "certificate.legacy"),
             (
@@ -418,3 +418,15 @@ def test_the_plan_does_not_depend_on_the_order_in_which_files_were_observed() ->
     later = NOW + timedelta(days=70)
 
     assert plan_site(world.site, observed, later) == plan_site(world.site, turned, later)
+
+
+def test_a_leafs_certificate_in_place_of_an_authoritys_cannot_sign_while_its_repair_is_blocked() -> None:
+    world = World.applied(small_site())
+    leaf = world.certificate("certificate.web").extensions
+    world.edit_certificate("authority.issuing", extensions=leaf)
+    world.set_key("authority.root", Missing())
+    world.site = edited(world.site, "certificate.web", lambda resource: replace(resource, validity=days(60)))
+
+    plan = world.plan()
+
+    assert {change.address: change.action for change in plan.changes}["certificate.web"] is Action.BLOCKED
