@@ -135,7 +135,8 @@ def _why_not_signed(resource: Resource, context: Context, key: KeyVerdict) -> Bl
     if key.offline is not None:
         return key.offline
     if context.issuer is not None:
-        return context.issuer.no_signature
+        # A certificate is written with its chain; an authority has none of its own.
+        return context.issuer.no_signature or (None if resource.is_authority else context.issuer.no_chain)
     if isinstance(resource.key, ExternalKey):
         return Blocker(
             reason=Reason.KEY_MISSING,
@@ -206,9 +207,9 @@ def _mend_files(
         return None if key.offline is None else _blocked(resource, key.offline)
     differences = (*differences, *own, *(difference for _, answer in files for difference in answer))
     names = tuple(sorted(name for name, _ in files))
-    if context.chain is None and context.issuer is not None and any(name != CNF_FILE for name in names):
-        missing = context.issuer.no_signature
-        return _blocked(resource, missing, differences) if missing else None
+    no_chain = None if context.issuer is None else context.issuer.no_chain
+    if no_chain is not None and any(name != CNF_FILE for name in names):
+        return _blocked(resource, no_chain, differences)
     findings = _findings(differences)
     return Decision(
         Change(

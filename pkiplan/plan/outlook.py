@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from pkiplan.model.keys import KeySpec, ManagedKey
 from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedResource
@@ -19,6 +20,9 @@ from pkiplan.plan.validity import IssuerPeriod
 
 # Stands in a chain for the fingerprint of a certificate that this plan signs.
 NEW_CERTIFICATE = ""
+
+# Who has a serial: the address, and the fingerprint of the certificate.
+Holder: TypeAlias = tuple[str, str]
 
 PAST = {
     Action.CREATE: "created",
@@ -36,7 +40,8 @@ class Outlook:
     `ends` are those of its certificates up to now, which what it issued may have been clamped to. `chain` is what a
     server beneath it sends after its own certificate, nearest first, or None where one of them cannot be had;
     `chain_why` tells what happens to the nearest of them that changes, `chain_cause` is its address. `why` tells what
-    happens to this one. `no_signature` says why it can sign nothing, or is None when it can.
+    happens to this one. `no_signature` says why it can sign nothing, `no_chain` why there is no chain; each is None when
+    all is well.
     """
 
     resource: Resource
@@ -53,6 +58,7 @@ class Outlook:
     chain_cause: str | None = None
     why: str = ""
     no_signature: Blocker | None = None
+    no_chain: Blocker | None = None
 
     @property
     def address(self) -> str:
@@ -65,14 +71,14 @@ class Context:
     """What the checks of everything of one kind beneath one issuer share; made once an issuer and kind.
 
     `issuer` is None for what is its own issuer. `derived_files` are those a resource here has. `holders` tell, by
-    serial, which resource came first with it.
+    serial, which certificate came first with it.
     """
 
     site: Site
     now: datetime
     issuer: Outlook | None
     derived_files: tuple[str, ...] = ()
-    holders: Mapping[int, str] = field(default_factory=dict)
+    holders: Mapping[int, Holder] = field(default_factory=dict)
     older_defaults: Sequence[OlderDefault] = ()
 
     @property
@@ -115,6 +121,7 @@ def look_ahead(
         chain_why=why or (above.chain_why if above else ""),
         chain_cause=resource.address if signs else above.chain_cause if above else None,
         why=why,
+        no_chain=_why_no_chain(resource, certificate, change, above),
         no_signature=_why_no_signature(resource, found, certificate, change, context),
     )
 
@@ -146,6 +153,15 @@ def _served_chain(
         return None
     own = NEW_CERTIFICATE if signs or certificate is None else certificate.fingerprint_sha256
     return (own, *above.chain)
+
+
+def _why_no_chain(
+    resource: Resource, certificate: ObservedCertificate | None, change: Change | None, above: Outlook | None
+) -> Blocker | None:
+    """Say which authority's certificate cannot be had, so that nothing beneath it can be served; None when all can."""
+    if above is None or change is None or change.signs or certificate is not None:
+        return None if above is None else above.no_chain
+    return above.no_chain or _beneath(resource, "has no certificate", change.way_out, is_fault=change.is_fault)
 
 
 def _why_no_signature(

@@ -16,7 +16,7 @@ from pkiplan.plan.decision import Decision, Request, decide
 from pkiplan.plan.guards import permitted, refusals, with_reach
 from pkiplan.plan.notices import notices
 from pkiplan.plan.older_defaults import OLDER_DEFAULTS, OlderDefault
-from pkiplan.plan.outlook import Context, Outlook, look_ahead
+from pkiplan.plan.outlook import Context, Holder, Outlook, look_ahead
 from pkiplan.plan.prune import removals, unmanaged
 from pkiplan.plan.selection import Selection, select
 
@@ -139,11 +139,13 @@ def _certificate(observed: ObservedState, resource: Resource) -> ObservedCertifi
     return certificate.value if isinstance(certificate, Found) else None
 
 
-def _serial_holders(site: Site, observed: ObservedState) -> dict[str, dict[int, str]]:
-    """Tell, for each issuer, by serial, which certificate had it first: the first in the order of the site."""
-    holders: dict[str, dict[int, str]] = {}
+def _serial_holders(site: Site, observed: ObservedState) -> dict[str, dict[int, Holder]]:
+    """Tell, for each issuer, by serial, which certificate has it: the first in the order of the site."""
+    holders: dict[str, dict[int, Holder]] = {}
     for resource in site:
         certificate = _certificate(observed, resource)
         if certificate is not None and resource.issuer is not None:
-            holders.setdefault(resource.issuer, {}).setdefault(certificate.serial, resource.address)
+            holders.setdefault(resource.issuer, {}).setdefault(
+                certificate.serial, (resource.address, certificate.fingerprint_sha256)
+            )
     return holders

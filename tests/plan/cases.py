@@ -77,6 +77,7 @@ from tests.plan.sites import (
 )
 
 WEB, API, LEGACY, GIVEN, ADOPTED = (f"certificate.{n}" for n in ("web", "api", "legacy", "given", "adopted"))
+DEEP = "certificate.deep"
 ROOT, ISSUING, OTHER = "authority.root", "authority.issuing", "authority.other"
 PRIVATE = FileAttributes(mode=0o600)
 PASSPHRASE = (EnvSecret("KEY_PASSPHRASE"),)
@@ -105,6 +106,12 @@ def case_site() -> Site:
         certificate("legacy", None, lifetime=365),
         certificate("web"),
     )
+
+
+def with_sub_authority(site: Site) -> Site:
+    """Give the site with an authority beneath the issuing one, and a leaf beneath that."""
+    sub, deep = authority("sub", "issuing", lifetime=900), certificate("deep", "sub")
+    return replace(site, resources={**site.resources, sub.address: sub, deep.address: deep})
 
 
 def case_world() -> World:
@@ -679,6 +686,16 @@ row(
     "a serial that another certificate of the issuer has modifies the later one", serial_of_api, MODIFY, R.SERIAL_REUSED
 )
 
+row(
+    "another leaf's certificate in place of a leaf's re-keys that one and leaves the other alone",
+    lambda world: world.set_certificate(API, Found(world.certificate(WEB))),
+    REKEY,
+    R.KEY_MISMATCH,
+    R.SUBJECT_CHANGED,
+    R.NAMES_CHANGED,
+    address=API,
+)
+
 # Issuer
 row("another issuer modifies, and the key stays", declares(issuer=OTHER), MODIFY, R.ISSUER_CHANGED)
 row("a self-signed certificate in place of an issued one modifies", self_signed_in_place, MODIFY, R.ISSUER_CHANGED)
@@ -1025,6 +1042,22 @@ row(
     BLOCKED,
     R.ISSUER_BLOCKED,
     R.FILE_MISSING,
+    also={ROOT: BLOCKED, ISSUING: BLOCKED},
+)
+
+row(
+    "a leaf whose chain waits for a blocked certificate further up is blocked when it is due",
+    in_turn(
+        lambda world: setattr(world, "site", with_sub_authority(world.site)),
+        applied(lambda world: None),
+        set_key(ROOT, Missing()),
+        set_certificate(ISSUING, Missing()),
+        declares(DEEP, validity=days(60)),
+    ),
+    BLOCKED,
+    R.ISSUER_BLOCKED,
+    R.LIFETIME_CHANGED,
+    address=DEEP,
     also={ROOT: BLOCKED, ISSUING: BLOCKED},
 )
 
