@@ -59,24 +59,27 @@ class Files:
             raise BadValueError(
                 f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file"
             ) from error
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
-                raise BadValueError(f"{shown(self.shown(path))} is a directory", code="unreadable-file")
-            if not stat.S_ISREG(status.st_mode):
-                raise BadValueError(f"{shown(self.shown(path))} is no regular file", code="unreadable-file")
-            if status.st_size > LARGEST_FILE or self._total + status.st_size > LARGEST_TOTAL:
-                raise BadValueError(
-                    f"{shown(self.shown(path))} is too large: {status.st_size:,} bytes",
-                    code="too-large",
-                    hint=f"at most {LARGEST_FILE:,} in a file, {LARGEST_TOTAL:,} in all",
-                )
-            try:
-                data = file.read(LARGEST_FILE + 1)
-            except OSError as error:
-                raise BadValueError(
-                    f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file"
-                ) from error
+        try:
+            return self._contents(descriptor, path)
+        except OSError as error:
+            raise BadValueError(
+                f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file"
+            ) from error
+        finally:
+            os.close(descriptor)
+
+    def _contents(self, descriptor: int, path: str) -> bytes:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise BadValueError(f"{shown(self.shown(path))} is a directory", code="unreadable-file")
+        if not stat.S_ISREG(status.st_mode):
+            raise BadValueError(f"{shown(self.shown(path))} is no regular file", code="unreadable-file")
+        if status.st_size > LARGEST_FILE or self._total + status.st_size > LARGEST_TOTAL:
+            hint = f"at most {LARGEST_FILE:,} in a file, {LARGEST_TOTAL:,} in all"
+            summary = f"{shown(self.shown(path))} is too large: {status.st_size:,} bytes"
+            raise BadValueError(summary, code="too-large", hint=hint)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(LARGEST_FILE + 1)
         self._total += len(data)
         return data
 

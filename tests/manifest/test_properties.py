@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any
 
 import jsonschema
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -139,7 +138,9 @@ def test_any_value_of_a_setting_gives_diagnostics_never_a_traceback(name: str, v
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True).filter(lambda text: text[2:4] != "--")
 HOST = st.builds(lambda a, b: f"{a}.{b}.example", LABEL, LABEL)
-TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=("C", "Z")), min_size=1, max_size=30)
+TEXT = st.text(
+    st.characters(min_codepoint=32, exclude_categories=("C", "Z"), exclude_characters="{%"), min_size=1, max_size=30
+)
 ID = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 
 
@@ -216,14 +217,14 @@ def written(resource: Resource) -> dict[str, Any]:
 @often
 @given(sites())
 def test_a_site_written_as_a_manifest_decodes_to_the_same_site(tree: dict[str, Any]) -> None:
-    first = load(yaml.safe_dump(tree, allow_unicode=True).encode())
+    first = load(json.dumps(tree).encode())
     assert first.site is not None, first.diagnostics
     schema().validate(tree)
     again: dict[str, Any] = {"version": 1, "authorities": {}, "certificates": {}}
     for resource in first.site:
         again["authorities" if resource.kind is Kind.AUTHORITY else "certificates"][resource.id] = written(resource)
 
-    second = load(yaml.safe_dump(again, allow_unicode=True).encode())
+    second = load(json.dumps(again).encode())
 
     assert second.site is not None, second.diagnostics
     assert dict(first.site.resources) == dict(second.site.resources)
@@ -238,6 +239,10 @@ def shuffled(value: Any, order: random.Random) -> Any:
     return value
 
 
+def as_documents(parts: list[dict[str, Any]]) -> str:
+    return "\n---\n".join(json.dumps(part) for part in parts)
+
+
 @often
 @given(sites(), st.randoms(use_true_random=False))
 def test_the_order_of_keys_documents_and_files_does_not_matter(tree: dict[str, Any], order: random.Random) -> None:
@@ -249,19 +254,12 @@ def test_the_order_of_keys_documents_and_files_does_not_matter(tree: dict[str, A
     cut = order.randint(0, len(parts))
     with scratch() as directory:
         with open(f"{directory}/site.yaml", "w", encoding="utf-8") as file:
-            yaml.safe_dump_all(
-                [{"version": 1, "include": ["more.yaml"]}, *parts[:cut]], file, allow_unicode=True, sort_keys=False
-            )
+            file.write(as_documents([{"version": 1, "include": ["more.yaml"]}, *parts[:cut]]))
         with open(f"{directory}/more.yaml", "w", encoding="utf-8") as file:
-            yaml.safe_dump_all(
-                [shuffled(part, order) for part in parts[cut:]] or [{"version": 1}],
-                file,
-                allow_unicode=True,
-                sort_keys=False,
-            )
+            file.write(as_documents([shuffled(part, order) for part in parts[cut:]] or [{"version": 1}]))
         split = load_site(["site.yaml"], variables=[], working_directory=directory)
 
-    whole = load(yaml.safe_dump(tree, allow_unicode=True).encode())
+    whole = load(json.dumps(tree).encode())
 
     assert split.site is not None, split.diagnostics
     assert whole.site is not None
