@@ -18,7 +18,6 @@ from pkiplan.verify.scope import EVERYTHING, VerifyScope
 if TYPE_CHECKING:
     from pkiplan.verify.credentials import Credential
     from pkiplan.verify.stacks.base import TlsStack
-    from pkiplan.verify.trace.story import HandshakeTrace
 
 __all__ = [
     "EVERYTHING",
@@ -30,7 +29,6 @@ __all__ = [
     "VerifyReport",
     "VerifyScope",
     "credential_from_files",
-    "trace_handshake",
     "verify_site",
 ]
 
@@ -74,30 +72,6 @@ def verify_site(
         is_pretended=is_pretended,
     )
     return run.report()
-
-
-def trace_handshake(
-    site: Site,
-    *,
-    now: datetime,
-    load: Callable[[Resource], Credential],
-    server: str,
-    client: str | None = None,
-    version: str = "1.3",
-    key_exchange: str = "ecdhe",
-    host: str | None = None,
-) -> HandshakeTrace:
-    """Trace one handshake between two certificates of the site, by address; each side trusts its own root alone.
-
-    `key_exchange` is `ecdhe`, or `rsa` in TLS 1.2. Raises PkiplanError when the handshake cannot even begin.
-    """
-    from pkiplan.verify.trace.handshake import trace
-    from pkiplan.verify.trace.story import KeyExchange
-
-    exchange = KeyExchange(key_exchange)
-    return trace(
-        site, now=now, load=load, server=server, client=client, version=version, key_exchange=exchange, host=host
-    )
 
 
 def credential_from_files(site: Site, resource: Resource, open_key: Callable[[Resource], bytes]) -> Credential:

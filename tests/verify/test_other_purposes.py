@@ -5,7 +5,7 @@ from cryptography import x509
 
 from pkiplan.verify import Outcome, VerifyReport, cms
 from tests.verify.asking import of, unexpected, verified
-from tests.verify.toy_site import KEYS, Toy
+from tests.verify.toy_site import KEYS, Toy, changed, pem
 
 
 def site(usage: str, key: str = "ecdsa-p256", **how: object) -> Toy:
@@ -121,3 +121,13 @@ def test_a_cms_signature_is_over_all_of_the_content() -> None:
     for cut in (0, 1, 40, len(signature) - 1):
         with pytest.raises(cms.CmsError):
             cms.check(signature[:cut], b"content", certificate)
+
+
+def test_an_authority_beneath_others_needs_only_its_own_certificate() -> None:
+    toy = Toy()
+    toy.authority("root")
+    toy.authority("middle", "authority.root")
+    toy.authority("issuing", "authority.middle")
+    changed(toy, "authority.issuing", served_pem=pem(toy.certificates["authority.issuing"]))
+
+    assert [str(result) for result in verified(toy).unexpected] == []

@@ -8,7 +8,7 @@ import pytest
 
 from pkiplan.errors import PkiplanError
 from pkiplan.report.trace import trace_json, trace_mermaid, trace_text
-from pkiplan.verify import trace_handshake
+from pkiplan.verify.trace import KeyExchange, trace_handshake
 from pkiplan.verify.trace.story import HandshakeTrace, StepState
 from tests.verify.toy_site import NOW, Toy, key_pem, usual_site
 
@@ -23,8 +23,9 @@ def toy() -> Toy:
 
 
 def traced(toy: Toy, server: str = "web", client: str | None = None, **how: Any) -> HandshakeTrace:
-    who = f"certificate.{client}" if client else None
-    return trace_handshake(toy.site, now=NOW, load=toy.load, server=f"certificate.{server}", client=who, **how)
+    who = toy.resources[f"certificate.{client}"] if client else None
+    asked = toy.resources[f"certificate.{server}"]
+    return trace_handshake(toy.site, now=NOW, load=toy.load, server=asked, client=who, **how)
 
 
 def names(trace: HandshakeTrace) -> list[tuple[str, str]]:
@@ -92,7 +93,7 @@ def test_tls_1_2_with_ecdhe(toy: Toy) -> None:
 
 
 def test_tls_1_2_with_rsa_key_exchange(toy: Toy) -> None:
-    trace = traced(toy, "rsa", client="ops", version="1.2", key_exchange="rsa")
+    trace = traced(toy, "rsa", client="ops", version="1.2", key_exchange=KeyExchange.RSA)
 
     assert ("s", "ServerKeyExchange") not in names(trace)
     assert facts(trace, "ClientKeyExchange") == {
@@ -154,7 +155,7 @@ def test_a_server_that_refuses_after_the_client_has_finished(toy: Toy) -> None:
 
 def test_what_cannot_begin_is_an_error(toy: Toy) -> None:
     with pytest.raises(PkiplanError, match=r"ended with TLS 1\.2"):
-        traced(toy, "rsa", key_exchange="rsa")
+        traced(toy, "rsa", key_exchange=KeyExchange.RSA)
     made = usual_site()
     del made.keys["certificate.web"]
     with pytest.raises(PkiplanError, match="its key is not here"):

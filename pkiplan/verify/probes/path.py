@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from cryptography import x509
+
 from pkiplan.verify import reasons
 from pkiplan.verify.credentials import Subject
 from pkiplan.verify.path_check import path_refusal
@@ -21,7 +23,7 @@ def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResu
     """Check the path of a certificate that no handshake judges, and that it is refused when it should be."""
     if serves_tls(subject.resource) or is_tls_client(subject.resource):
         return
-    certificate, above, anchor = subject.certificate, subject.served[1:], subject.anchor
+    certificate, above, anchor = subject.certificate, _above(session, subject), subject.anchor
     for strict in (True, False) if depth is Depth.FULL else (True,):
         refusal = path_refusal(certificate, above, anchor, time=session.now, strict=strict)
         yield must_hold("path", subject, refusal, stack=OPENSSL, strict=strict)
@@ -36,3 +38,11 @@ def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResu
     yield must_be_refused(
         "control-path-unrelated-authority", subject, unknown, reasons.UNKNOWN_AUTHORITY, stack=OPENSSL
     )
+
+
+def _above(session: Session, subject: Subject) -> tuple[x509.Certificate, ...]:
+    """List the authorities up to the root: as they are served, but nobody serves the chain of an authority itself."""
+    if not subject.resource.is_authority:
+        return subject.served[1:]
+    between = session.site.served_chain_of(subject.resource)
+    return tuple(session.subject(authority).certificate for authority in between)

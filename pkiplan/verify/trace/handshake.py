@@ -43,16 +43,13 @@ def trace(
     *,
     now: datetime,
     load: Callable[[Resource], Credential],
-    server: str,
-    client: str | None = None,
-    version: str = "1.3",
-    key_exchange: KeyExchange = KeyExchange.ECDHE,
-    host: str | None = None,
+    server: Resource,
+    client: Resource | None,
+    version: str,
+    key_exchange: KeyExchange,
+    host: str | None,
 ) -> HandshakeTrace:
-    """Trace a handshake between two certificates of the site, by address; each side trusts its own root alone.
-
-    RSA key exchange exists in TLS 1.2 only. Raises PkiplanError when it cannot even begin.
-    """
+    """Set up the handshake, run it with a listener, and tell it."""
     stack = PyOpenSslStack()
     session = Session(site, now=now, load=load, stacks=(stack,))
     setup = _setup(session, server, client, version, host)
@@ -66,18 +63,21 @@ def trace(
     return _Trace(setup).run()
 
 
-def _setup(session: Session, server: str, client: str | None, version: str, host: str | None) -> HandshakeSetup:
+def _setup(
+    session: Session, server: Resource, client: Resource | None, version: str, host: str | None
+) -> HandshakeSetup:
     try:
-        subject = session.subject(session.site.resources[server])
+        subject = session.subject(server)
         hosts = [host] if host else list(host_names(subject.resource))
         if not hosts:
-            raise PkiplanError.of(f"{server} has no DNS name and no IP address that a client could ask for")
+            raise PkiplanError.of(f"{server.address} has no DNS name and no IP address that a client could ask for")
         if client is None:
             return server_setup(session, subject, host=hosts[0], version=version, strict=True)
-        partner = session.subject(session.site.resources[client])
+        partner = session.subject(client)
         return mutual_setup(session, subject, partner, version=version, strict=True, host=hosts[0])
     except (NotRunError, UnusableError) as error:
-        raise PkiplanError.of(f"{server} and {client}: {error.reason.text}", code=error.reason.code) from error
+        who = " and ".join(resource.address for resource in (server, client) if resource is not None)
+        raise PkiplanError.of(f"{who}: {error.reason.text}", code=error.reason.code) from error
 
 
 class _Trace:
