@@ -40,8 +40,8 @@ class Outlook:
     `ends` are those of its certificates up to now, which what it issued may have been clamped to. `chain` is what a
     server beneath it sends after its own certificate, nearest first, or None where one of them cannot be had;
     `chain_why` tells what happens to the nearest of them that changes, `chain_cause` is its address. `why` tells what
-    happens to this one. `no_signature` says why it can sign nothing, `no_chain` why there is no chain; each is None when
-    all is well.
+    happens to this one. `no_signature` says why it can sign nothing, `no_chain` why there is no chain; each is None
+    when all is well.
     """
 
     resource: Resource
