@@ -483,7 +483,7 @@ class Expressions:
                 raise undefined_variable(error.message or "", variables) from error
             except TemplateError as error:
                 raise ExpressionError(f"the template cannot be computed: {error.message}") from error
-            except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            except (TypeError, ValueError, RecursionError, ArithmeticError, LookupError, NameError) as error:
                 raise ExpressionError(f"the template cannot be computed: {error}") from error
             if kind_of(result) == NO_VALUE and not isinstance(result, _Method):
                 raise ExpressionError("the expression gives nothing that a manifest can hold")
@@ -532,6 +532,8 @@ def _check(tree: nodes.Template) -> None:
             raise ExpressionError("`**` is not among the operators of a manifest", "write the number")
         if not isinstance(node, _ALLOWED):
             raise ExpressionError(f"`{type(node).__name__}` is no part of a manifest's expressions")
+        if isinstance(node, nodes.Name) and node.name == "self":  # Jinja2's word for the template
+            raise undefined_name("self", {})
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             raise ExpressionError(f"unknown filter {shown(node.name)}", did_you_mean(node.name, FILTERS))
         if isinstance(node, nodes.Test) and node.name not in TESTS:

@@ -20,6 +20,7 @@ from pkiplan.manifest.values import BadValueError, kind_of
 RESERVED = frozenset(
     {
         "vars",
+        "self",
         "each",
         "site",
         "true",

@@ -217,14 +217,14 @@ def written(resource: Resource) -> dict[str, Any]:
 @often
 @given(sites())
 def test_a_site_written_as_a_manifest_decodes_to_the_same_site(tree: dict[str, Any]) -> None:
-    first = load(json.dumps(tree).encode())
+    first = load(json.dumps(tree, ensure_ascii=False).encode())
     assert first.site is not None, first.diagnostics
     schema().validate(tree)
     again: dict[str, Any] = {"version": 1, "authorities": {}, "certificates": {}}
     for resource in first.site:
         again["authorities" if resource.kind is Kind.AUTHORITY else "certificates"][resource.id] = written(resource)
 
-    second = load(json.dumps(again).encode())
+    second = load(json.dumps(again, ensure_ascii=False).encode())
 
     assert second.site is not None, second.diagnostics
     assert dict(first.site.resources) == dict(second.site.resources)
@@ -240,7 +240,7 @@ def shuffled(value: Any, order: random.Random) -> Any:
 
 
 def as_documents(parts: list[dict[str, Any]]) -> str:
-    return "\n---\n".join(json.dumps(part) for part in parts)
+    return "\n---\n".join(json.dumps(part, ensure_ascii=False) for part in parts)
 
 
 @often
@@ -259,7 +259,7 @@ def test_the_order_of_keys_documents_and_files_does_not_matter(tree: dict[str, A
             file.write(as_documents([shuffled(part, order) for part in parts[cut:]] or [{"version": 1}]))
         split = load_site(["site.yaml"], variables=[], working_directory=directory)
 
-    whole = load(json.dumps(tree).encode())
+    whole = load(json.dumps(tree, ensure_ascii=False).encode())
 
     assert split.site is not None, split.diagnostics
     assert whole.site is not None
@@ -274,7 +274,7 @@ def test_any_expression_gives_a_value_or_a_diagnostic(text: str) -> None:
         "vars": {"x": 1, "y": {"z": ["a"]}},
         "authorities": {"root": {"subject": {"common_name": "{{ " + text + " }}"}}},
     }
-    check(load(json.dumps(tree).encode()))
+    check(load(json.dumps(tree, ensure_ascii=False).encode()))
 
 
 PIECES = st.lists(
