@@ -28,7 +28,6 @@ __all__ = [
     "VerifyEvent",
     "VerifyReport",
     "VerifyScope",
-    "credential_from_files",
     "verify_site",
 ]
 
@@ -72,10 +71,3 @@ def verify_site(
         is_pretended=is_pretended,
     )
     return run.report()
-
-
-def credential_from_files(site: Site, resource: Resource, open_key: Callable[[Resource], bytes]) -> Credential:
-    """Read what verification needs of a resource from where it lies; `open_key` gives its key as plain PEM."""
-    from pkiplan.verify.credentials import from_files
-
-    return from_files(site, resource, open_key)

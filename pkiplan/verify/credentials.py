@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ExternalKey
-from pkiplan.model.resource import FULLCHAIN_FILE, Resource
-from pkiplan.model.site import Site
+from pkiplan.model.resource import Resource
 from pkiplan.verify.reasons import KEY_NOT_HERE, KEY_NOT_OPENED, UNUSABLE_CERTIFICATE
 from pkiplan.verify.results import Reason
 from pkiplan.verify.stacks.base import Identity
@@ -144,55 +140,3 @@ def _only(certificates: tuple[x509.Certificate, ...], what: str) -> x509.Certifi
     if not certificates:
         raise UnusableError(Reason(UNUSABLE_CERTIFICATE, f"{what} is empty"))
     return certificates[0]
-
-
-def from_files(site: Site, resource: Resource, open_key: Callable[[Resource], bytes]) -> Credential:
-    """Read a credential from the site's tree; raises PkiplanError when a file is not there."""
-    certificate = _read(site.certificate_path(resource), resource)
-    if resource.is_authority:
-        above = site.served_chain_of(resource)
-        chain = (_read(site.certificate_path(authority), authority) for authority in above)
-        served = b"".join([certificate, *chain])
-    else:
-        served = _read(site.path(resource, FULLCHAIN_FILE), resource)
-    root = site.chain_of(resource)[-1:]
-    return Credential(
-        resource=resource,
-        certificate_pem=certificate,
-        served_pem=served,
-        anchor_pem=_read(site.certificate_path(root[0]), root[0]) if root else certificate,
-        load_key=partial(open_key, resource),
-    )
-
-
-def _read(path: str, resource: Resource) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        raise PkiplanError.of(f"{resource.address} has no {os.path.basename(path)} yet: apply first") from None
-    except OSError as error:
-        raise PkiplanError.of(f"{path} cannot be read: {error.strerror}") from error
-
-
-def credential_in_memory(
-    resource: Resource,
-    chain: tuple[x509.Certificate, ...],
-    keys: Mapping[str, bytes],
-) -> Credential:
-    """Make a credential of certificates at hand, own first and root last, and PEM keys by address."""
-    own, *above = (certificate.public_bytes(Encoding.PEM) for certificate in chain)
-    served = b"".join([own, *above[:-1]])
-
-    def load_key() -> bytes:
-        if resource.address not in keys:
-            raise PkiplanError.of("its key is not here")
-        return keys[resource.address]
-
-    return Credential(
-        resource=resource,
-        certificate_pem=own,
-        served_pem=served,
-        anchor_pem=above[-1] if above else own,
-        load_key=load_key,
-    )

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pkiplan.diagnostics import Place
+from pkiplan.errors import PkiplanError
 from pkiplan.model.extensions import (
     EXTENDED_KEY_USAGES,
     EXTENSION_OIDS,
@@ -31,7 +32,7 @@ from pkiplan.model.names import COMMON_NAME_OID, DistinguishedName, GeneralName,
 from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site, VerifyRule
 from pkiplan.model.validity import Validity
-from pkiplan.verify.credentials import Credential, credential_in_memory
+from pkiplan.verify.credentials import Credential
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 DAY = dt.timedelta(days=1)
@@ -191,6 +192,26 @@ class Toy:
                 builder = builder.add_extension(value, critical=critical)
         has_own_digest = not isinstance(issuer_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
         return builder.sign(issuer_key, None if has_own_digest else hashes.SHA256())
+
+
+def credential_in_memory(
+    resource: Resource, chain: tuple[x509.Certificate, ...], keys: Mapping[str, bytes]
+) -> Credential:
+    """Make a credential of certificates, own first and root last, and PEM keys by address."""
+    served = chain[:-1] or chain
+
+    def load_key() -> bytes:
+        if resource.address not in keys:
+            raise PkiplanError.of("its key is not here")
+        return keys[resource.address]
+
+    return Credential(
+        resource=resource,
+        certificate_pem=pem(chain[0]),
+        served_pem=pem(*served),
+        anchor_pem=pem(chain[-1]),
+        load_key=load_key,
+    )
 
 
 def key_pem(key: Key) -> bytes:
