@@ -26,7 +26,7 @@ _KNOWN = {kind: frozenset({*KIND_SETTINGS[kind], *_OWN_KEYS[kind]}) for kind in 
 _SPECIAL = frozenset({"for_each", "self_signed", "defaults"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Recipe:
     """How the resources of a declaration with one issuer and profile are made.
 
@@ -41,7 +41,7 @@ class Recipe:
     invalid: frozenset[str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Declaration:
     """One entry. `elements` is None without `for_each`; `recipes` are by profile and issuer with defaults."""
 

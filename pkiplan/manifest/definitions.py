@@ -277,7 +277,6 @@ SETTINGS: dict[str, Key] = {
 }
 
 # What only one resource can say of itself.
-_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 DIRECTORY = Text("a path beneath the site's directory", _directory, pattern=r"^(?!/)(?!.*\.\.)[^\\]+$")
 OWN: dict[str, Key] = {
     "dir": Key(
@@ -289,7 +288,6 @@ OWN: dict[str, Key] = {
         examples=("/etc/ssl/certs/web.pem",),
     ),
 }
-NAME = Text("a name", raw=True)
 
 EITHER_LIFETIME = ("days", "lifetime", "not_after")
 

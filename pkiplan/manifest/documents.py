@@ -17,7 +17,7 @@ from pkiplan.manifest.values import BadValueError, kind_of, unknown_key
 _MAPS = ("vars", "profiles", "authorities", "certificates")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Manifest:
     """What all documents say together. `scalars` hold node and mark of what can be said once."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import stat
@@ -14,7 +13,6 @@ from pkiplan.manifest.values import BadValueError
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_TOTAL = 256 * 1024 * 1024
 MOST_FILES = 20_000
-MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +104,8 @@ class Files:
 
     def matching(self, directory: str, pattern: str) -> list[str]:
         """List the files that a pattern of a manifest means, sorted; `**` goes through directories."""
+        import glob
+
         if not glob.has_magic(pattern):
             return [self.inside(directory, pattern)]
         if pattern.startswith("/") or ".." in pattern.split("/"):

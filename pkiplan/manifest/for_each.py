@@ -20,7 +20,7 @@ LONGEST_KEY = 255
 SOURCES = ("var", "range", "csv", "glob", "inventory")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Element:
     """One element: its key, what templates see as `each`, and where it was written."""
 

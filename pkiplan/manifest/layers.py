@@ -27,7 +27,7 @@ _FOR_CERTIFICATES = frozenset({*EITHER_LIFETIME, "not_before", "issuer", "profil
 _WHOLE = frozenset({"passphrase"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Base:
     """What resources of one kind, profile and issuer share: merged nodes, and the values read of them.
 

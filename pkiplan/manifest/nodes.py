@@ -53,8 +53,7 @@ class Mapping(dict[str, "Node"]):
 
     def entries(self) -> Iterator[tuple[str, Node, int, int]]:
         """Walk over key, value, mark of the key and mark of the value."""
-        marks = iter(self.marks)
-        return ((key, value, next(marks), next(marks)) for key, value in self.items())
+        return zip(self, self.values(), self.marks[::2], self.marks[1::2], strict=True)
 
     def key_mark(self, key: str) -> int:
         """Return where a key was written."""
@@ -65,7 +64,7 @@ class Mapping(dict[str, "Node"]):
         return self.marks[self._index(key) + 1]
 
     def _index(self, key: str) -> int:
-        return 2 * next(index for index, known in enumerate(self) if known == key)
+        return 2 * list(self).index(key)
 
 
 class Sequence(list["Node"]):

@@ -8,7 +8,11 @@ from pkiplan.manifest.layers import KIND_SETTINGS
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.resolve import Resolved
 from pkiplan.manifest.sources import Sources
+from pkiplan.model.extensions import KeyUsage
+from pkiplan.model.names import COMMON_NAME_OID
 from pkiplan.model.site import Site
+
+_COMMON_NAME = ("subject.common_name", "subject.CN", "subject.cn", f"subject.{COMMON_NAME_OID}")
 
 
 class Origins:
@@ -35,6 +39,13 @@ class Origins:
                 node = settings.rendered.get(name, block.own.get(name, merged.get(name)))
                 assert node is not None
                 self._walk(name, node, (block.own if name in block.own else merged).value_mark(name), found)
+        known = {path for path, _, _ in found}
+        if resource.subject.common_name is not None and known.isdisjoint(_COMMON_NAME) and "subject" not in known:
+            found.append(("subject.common_name", resource.subject.common_name, resource.place))
+        usage = resource.extension("key_usage")
+        if isinstance(usage, KeyUsage) and "key_usage" not in settings.fields:
+            place = Place(f"built-in profile {settings.base.family}", 0)
+            found.append(("key_usage", f"[{', '.join(usage.usages)}]", place))
         return sorted(found, key=lambda origin: origin[0])
 
     def _walk(self, path: str, node: Node, mark: int, found: list[tuple[str, str, Place]]) -> None:

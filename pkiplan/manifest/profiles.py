@@ -59,7 +59,7 @@ def default_key_usages(family: str, spec: KeySpec | None) -> tuple[str, ...]:
     return ("digital_signature",)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Profile:
     """A profile: its layers from the first extension on, and the built-in one beneath (`family`; None: any)."""
 

@@ -37,7 +37,7 @@ DEFAULT_NAME = "pki"
 DEFAULT_DIRECTORY = "pki"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Resolved:
     """A site, None when anything is wrong; declarations and settler answer where a value came from."""
 

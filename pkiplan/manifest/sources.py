@@ -15,7 +15,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'')
 _LONGEST_SOURCE_LINE = 400
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Source:
     """One text: the path as a person is shown it, the directory it counts paths from, its documents."""
 

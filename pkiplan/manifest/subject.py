@@ -75,7 +75,6 @@ def attribute_oid(name: str) -> str | None:
 _PLAIN_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 
-@lru_cache(maxsize=4096)
 def check_value(oid: str, value: str) -> str:
     """Return the text of an attribute if a certificate, and its openssl.cnf, can hold it exactly."""
     attribute = ATTRIBUTE_BY_OID.get(oid)
@@ -146,6 +145,11 @@ class Subject:
         is_sound = True
         given: dict[str, str] = {}
         for key, value, key_mark, value_mark in node.entries():
+            plain = _plain_attribute(key, value) if value.__class__ is str else None
+            if plain is not None and plain.oid not in given:
+                given[plain.oid] = key
+                attributes.append(plain)
+                continue
             oid = attribute_oid(key)
             if oid is None:
                 hint = _EXPECTED.get(key) or did_you_mean(key, _BY_NAME)
@@ -174,12 +178,8 @@ class Subject:
                     attributes.append(NameAttribute(oid, text))
         if not is_sound:
             return INVALID
-        attributes.sort(
-            key=lambda attribute: (
-                _POSITION.get(attribute.oid, len(_POSITION)),
-                "" if attribute.oid in _POSITION else attribute.oid,
-            )
-        )
+        if len(attributes) > 1:
+            attributes.sort(key=_canonical_position)
         return DistinguishedName(tuple((attribute,) for attribute in attributes))
 
     def schema(self) -> Schema:
@@ -209,6 +209,23 @@ class Subject:
             "additionalProperties": False,
         }
         return {"anyOf": [mapping, {"type": "string"}]}
+
+
+@lru_cache(maxsize=4096)
+def _plain_attribute(key: str, value: str) -> NameAttribute | None:
+    """Make an attribute of text that is right; what is wrong is told by those who know its place."""
+    oid = attribute_oid(key)
+    if oid is None:
+        return None
+    try:
+        return NameAttribute(oid, check_value(oid, value))
+    except BadValueError:
+        return None
+
+
+def _canonical_position(attribute: NameAttribute) -> tuple[int, str]:
+    position = _POSITION.get(attribute.oid)
+    return (len(_POSITION), attribute.oid) if position is None else (position, "")
 
 
 def _any_case(name: str) -> str:

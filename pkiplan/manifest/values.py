@@ -2,6 +2,7 @@
 
 Reading never raises: what is wrong goes to `Problems` and the result is `INVALID`, so that one run finds everything.
 A node that still is a template is `INVALID` without a word; it is read again once it has been rendered.
+The kinds are no frozen values, because each of those costs a millisecond at every start.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def wrong_type(wanted: str, node: Node, mark: int, problems: Problems, *, hint: 
     return INVALID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Text:
     """Text, kept as it is, or parsed by `parse`, which may raise BadValueError or ValueError.
 
@@ -118,10 +119,12 @@ class Text:
         schema: Schema = {"type": ["string", "number", "boolean"] if self.raw else "string"}
         if self.pattern is not None:
             schema["pattern"] = f"{self.pattern}|\\{{\\{{"
+        if self.examples:
+            schema["examples"] = list(self.examples)
         return schema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Choice:
     """One of a few words; `values` maps each to what it means."""
 
@@ -174,7 +177,7 @@ _YAML_11_TRUE = frozenset({"yes", "Yes", "YES", "on", "On", "ON", "y", "Y"})
 _YAML_11_FALSE = frozenset({"no", "No", "NO", "off", "Off", "OFF", "n", "N"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Boolean:
     """`true` or `false`."""
 
@@ -202,7 +205,7 @@ class Boolean:
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Integer:
     """A whole number within bounds, written in decimal digits without a leading zero."""
 
@@ -252,7 +255,7 @@ def _number_hint(node: Node) -> str:
     return f"write `{match[1]}`" if match else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Listed(Generic[T]):
     """A list; with `single`, one value alone stands for a list of one. `build` makes the result of the elements."""
 
@@ -299,7 +302,7 @@ class Listed(Generic[T]):
         return {"anyOf": [several, self.element.schema()]} if self.single else {"anyOf": [several, TEMPLATE]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OneOf:
     """Text or a map (or a list): each kind of node has its own reader."""
 
@@ -323,7 +326,7 @@ class OneOf:
         return {"anyOf": [reader.schema() for reader in (self.text, self.sequence, self.mapping) if reader is not None]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Key:
     """What a key of a map means. `description` is a sentence; `default` says what holds without the key."""
 
@@ -337,7 +340,7 @@ class Key:
     merges: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Table:
     """A map with known keys; `build` makes the result of the fields that were given.
 
@@ -430,7 +433,20 @@ def key_schema(key: Key) -> Schema:
     schema["description"] = key.description + (f" Default: {key.default}." if key.default else "")
     if key.examples:
         schema["examples"] = list(key.examples)
+    default = _default_value(key.default)
+    if default is not None:
+        schema["default"] = default
     return schema
+
+
+def _default_value(text: str) -> str | int | bool | None:
+    """Return the default that a text names, where it names exactly one value."""
+    word = text.strip('`"')
+    if word in ("true", "false"):
+        return word == "true"
+    if _DECIMAL.fullmatch(word) and '"' not in text:
+        return int(word)
+    return word if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", word) else None
 
 
 def nullable(schema: Schema) -> Schema:
@@ -440,7 +456,7 @@ def nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Wrapped:
     """A value, or `{values: …, critical: bool}`; the result is value and criticality (None: the default)."""
 

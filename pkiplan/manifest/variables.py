@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pkiplan.diagnostics import Diagnostic
@@ -167,6 +166,10 @@ def _render(
         else:
             values[name] = native(node)
     values.update(given)
+    if not speaks_of:
+        return values
+    from graphlib import CycleError, TopologicalSorter
+
     try:
         order = list(TopologicalSorter(speaks_of).static_order())
     except CycleError as error:

@@ -221,6 +221,8 @@ def test_origins_tell_where_each_value_came_from(tmp_path: Path) -> None:
         "dns": ("[a.x]", "site.yaml:13:10"),
         "extended_key_usage": ("[client_auth]", "built-in profile client:0:1"),
         "issuer": ("root", "site.yaml:11:13"),
+        "key_usage": ("[digital_signature]", "built-in profile client:0:1"),
+        "subject.common_name": ("a", "site.yaml:9:3"),
         "key.curve": ("P-256", "built-in profile client:0:1"),
         "key.type": ("ecdsa", "built-in profile client:0:1"),
         "profile": ("p", "site.yaml:12:14"),

@@ -30,7 +30,7 @@ GOLDEN = ROOT / "tests" / "golden" / "manifest"
 DRAFT_07 = {
     "$schema", "$ref", "title", "description", "type", "properties", "additionalProperties", "patternProperties", "propertyNames",
     "required", "definitions", "anyOf", "not", "enum", "const", "pattern", "minimum", "maximum", "items", "minItems", "maxItems",
-    "minProperties", "maxProperties", "examples",
+    "minProperties", "maxProperties", "examples", "default",
 }  # fmt: skip
 
 # Mistakes that a schema can see: spelling, types, ranges. The others need names, numbers or files put together.
