@@ -36,7 +36,7 @@ class ForEach:
         self._variables = variables
         self._files = files
         self._problems = problems
-        self._seen: dict[tuple[str, ...], list[Element] | None] = {}
+        self._total = 0
 
     def elements(self, node: Node, mark: int) -> list[Element] | None:
         """List the elements in order, or None when they cannot be had (which is reported)."""
@@ -64,8 +64,9 @@ class ForEach:
                         code="same-but-case",
                     )
                 found[element.key] = element
-                if len(found) > MOST_ELEMENTS:
-                    summary = f"`for_each` has more than {MOST_ELEMENTS:,} elements"
+                self._total += 1
+                if self._total > MOST_ELEMENTS:
+                    summary = f"`for_each` makes more than {MOST_ELEMENTS:,} elements"
                     self._problems.error(mark, summary, code="too-large")
                     break
         except BadValueError as bad:

@@ -46,6 +46,7 @@ class Inventory:
     groups: dict[str, Group] = field(default_factory=lambda: {"all": Group(), "ungrouped": Group()})
     variables: dict[str, dict[str, Native]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    expanded: int = 0
     members: dict[str, set[str]] | None = None  # by host; worked out once all is read
 
     def group(self, name: str) -> Group:
@@ -185,12 +186,14 @@ def _add_host(pattern: str, group: str, variables: dict[str, Native], place: Pla
     if port:
         pattern = port[1].strip("[]")
         variables = {**variables, "ansible_port": int(port[2])}
-    for host in expand_ranges(pattern):
+    hosts = expand_ranges(pattern)
+    inventory.expanded += len(hosts)
+    if inventory.expanded > MOST_HOSTS:
+        raise BadValueError(f"more than {MOST_HOSTS:,} hosts", code="inventory")
+    for host in hosts:
         inventory.variables.setdefault(host, {}).update(variables)
         inventory.places.setdefault(host, place)
         inventory.group(group).hosts[host] = None
-    if len(inventory.variables) > MOST_HOSTS:
-        raise BadValueError(f"more than {MOST_HOSTS:,} hosts", code="inventory")
 
 
 def _read_ini(text: str, name: str, inventory: Inventory) -> None:

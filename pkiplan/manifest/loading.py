@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pkiplan.diagnostics import Diagnostic, Place, in_order
@@ -46,21 +47,21 @@ def load_site(paths: Sequence[str], *, variables: Sequence[str], working_directo
 
 def _load(paths: Sequence[str], variables: Sequence[str], working_directory: str) -> LoadedSite:
     from pkiplan.manifest.documents import DocumentLoader
-    from pkiplan.manifest.problems import Problems
+    from pkiplan.manifest.origins import Origins
+    from pkiplan.manifest.problems import Problems, TooManyProblemsError
     from pkiplan.manifest.resolve import resolve
     from pkiplan.manifest.sources import Sources
 
     files = Files(working_directory)
     problems = Problems(Sources())
-    manifest = DocumentLoader(files, problems).load(list(paths))
     site: Site | None = None
-    origins = _no_origins
-    if manifest is not None:
-        from pkiplan.manifest.origins import Origins
-
-        resolved = resolve(manifest, list(variables), files, problems)
-        site = resolved.site if not problems.errors else None
-        if site is not None:
-            origins = Origins(resolved, site, problems.sources)
+    origins: Callable[[str], list[Origin]] = _no_origins
+    with suppress(TooManyProblemsError):
+        manifest = DocumentLoader(files, problems).load(list(paths))
+        if manifest is not None:
+            resolved = resolve(manifest, list(variables), files, problems)
+            site = resolved.site
+            if site is not None:
+                origins = Origins(resolved, site, problems.sources)
     inputs = tuple(sorted(files.inputs.values(), key=lambda known: known.path))
     return LoadedSite(site, in_order(problems.found), inputs, origins)

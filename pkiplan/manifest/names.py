@@ -16,6 +16,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?!.*(?:^|\.)..--)(?:{_LABEL}\.)*{_LABEL}")
 _ALL_NUMERIC = re.compile(r"(?:[^.]+\.)*[0-9]+")
 LONGEST_DNS_NAME = 253
+_LIMITS = f"at most {LONGEST_DNS_NAME} characters, and 63 in a label"
 URI_PATTERN = r"^[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+$"
 EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+$"
 DNS_PATTERN = r"^[^\s/:@_]+$"
@@ -51,6 +52,8 @@ def host(text: str) -> str:
     """Read the name of a host or domain; the result is in A-labels (RFC 5890) and lower case."""
     if not text:
         raise BadValueError("an empty DNS name", code="empty")
+    if len(text) > 1_000:
+        raise BadValueError(f"the DNS name {shown(text)} is too long", code="dns-name", hint=_LIMITS)
     if ":" in text or "/" in text:
         hint = "a URL belongs under `uri:`, an address under `ip:`; a DNS name has neither scheme nor port"
         raise BadValueError(f"{shown(text)} is no DNS name", code="dns-name", hint=hint)
@@ -75,7 +78,7 @@ def host(text: str) -> str:
         raise BadValueError(
             f"the DNS name {shown(text)} is too long",
             code="dns-name",
-            hint=f"at most {LONGEST_DNS_NAME} characters, and 63 in a label",
+            hint=_LIMITS,
         )
     if _is_address(name):
         raise BadValueError(

@@ -144,6 +144,13 @@ def native(node: Node) -> Native:
     return str(node)
 
 
+def node_count(node: Node) -> int:
+    """Count the values that a node holds, itself included."""
+    if isinstance(node, Mapping):
+        return 1 + sum(map(node_count, node.values()))
+    return 1 + sum(map(node_count, node)) if isinstance(node, Sequence) else 1
+
+
 def _plain_value(text: str) -> Native:
     if text in _NULLS:
         return None

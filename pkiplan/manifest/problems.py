@@ -9,6 +9,13 @@ from pkiplan.diagnostics import Diagnostic, Note, Severity
 from pkiplan.manifest.sources import Sources
 
 _LONGEST_SHOWN_VALUE = 60
+# Nobody reads more, and telling them takes time that a hostile manifest could use.
+MOST_PROBLEMS = 1_000
+_MOST_CANDIDATES = 300
+
+
+class TooManyProblemsError(Exception):
+    """There are so many problems that looking for more helps nobody."""
 
 
 class Problems:
@@ -42,8 +49,7 @@ class Problems:
         severity: Severity = Severity.ERROR,
     ) -> None:
         """Add a problem with what is written at a mark."""
-        self.errors += severity is Severity.ERROR
-        self.found.append(
+        self.add(
             Diagnostic(
                 severity=severity,
                 summary=summary,
@@ -64,6 +70,11 @@ class Problems:
         """Add a problem that has its place already, or none."""
         self.errors += diagnostic.severity is Severity.ERROR
         self.found.append(diagnostic)
+        if len(self.found) == MOST_PROBLEMS:
+            summary = f"{MOST_PROBLEMS:,} mistakes; whether there are more was not looked at"
+            self.found.append(Diagnostic(summary=summary, code="too-many-mistakes"))
+            self.errors += 1
+            raise TooManyProblemsError
 
     def note(self, mark: int, message: str) -> Note:
         """Make a note that points to a second place."""
@@ -74,7 +85,10 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that is most like a mistaken one, or None."""
     import difflib
 
-    by_folded = {candidate.casefold().replace("-", "_"): candidate for candidate in known}
+    candidates = [*known]
+    if len(candidates) > _MOST_CANDIDATES:
+        candidates = [candidate for candidate in candidates if candidate[:1].casefold() == word[:1].casefold()]
+    by_folded = {candidate.casefold().replace("-", "_"): candidate for candidate in candidates[:_MOST_CANDIDATES]}
     close = difflib.get_close_matches(word.casefold().replace("-", "_"), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
 

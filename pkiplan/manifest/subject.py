@@ -19,6 +19,8 @@ from pkiplan.model.names import (
 )
 
 OID = re.compile(r"(?:[01]\.(?:0|[1-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]{0,17}))(?:\.(?:0|[1-9][0-9]{0,38}))*")
+LONGEST_VALUE = 10_000
+MOST_ATTRIBUTES = 100
 OID_PATTERN = r"^[0-2](\.(0|[1-9][0-9]*))+$"
 
 # The manifest's words, and OpenSSL's short names in any case (`CN`, `emailAddress`, RFC 4514's `STREET`).
@@ -81,6 +83,8 @@ def check_value(oid: str, value: str) -> str:
     name = attribute.name if attribute else oid
     if not value:
         raise BadValueError(f"an empty `{name}`", code="empty", hint="leave the key out")
+    if len(value) > LONGEST_VALUE:
+        raise BadValueError(f"`{name}` has {len(value):,} characters: {shown(value)}", code="too-long")
     for char in "" if _PLAIN_TEXT.fullmatch(value) else value:
         if char < " " or "\x7f" <= char <= "\x9f" or char in "\u2028\u2029":
             raise BadValueError(f"a control character in `{name}`: {shown(value)}", code="control-character")
@@ -143,6 +147,11 @@ class Subject:
     def _read_map(self, node: Mapping, problems: Problems) -> DistinguishedName | Invalid:
         attributes: list[NameAttribute] = []
         is_sound = True
+        if len(node) > MOST_ATTRIBUTES:
+            problems.error(
+                node.mark, f"a subject of {len(node)} attributes, at most {MOST_ATTRIBUTES} are read", code="too-large"
+            )
+            return INVALID
         given: dict[str, str] = {}
         for key, value, key_mark, value_mark in node.entries():
             plain = _plain_attribute(key, value) if value.__class__ is str else None
@@ -177,6 +186,13 @@ class Subject:
                 else:
                     attributes.append(NameAttribute(oid, text))
         if not is_sound:
+            return INVALID
+        if len(attributes) > MOST_ATTRIBUTES:
+            problems.error(
+                node.mark,
+                f"a subject of {len(attributes)} attributes, at most {MOST_ATTRIBUTES} are read",
+                code="too-large",
+            )
             return INVALID
         if len(attributes) > 1:
             attributes.sort(key=_canonical_position)

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
 from typing import Any, cast
 
-from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated, from_native, is_templated
+from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated, from_native, is_templated, node_count
 from pkiplan.manifest.problems import Problems
 
 LONGEST_RESULT = 65_536
+# Values that all templates of a run may make together: ten in each of 250,000 resources, and some.
+MOST_VALUES = 5_000_000
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*")
 # A template without quotes and braces inside: its end is plain to see.
 _SIMPLE = re.compile(r"\{\{([^{}'\"]*)\}\}")
@@ -62,6 +64,7 @@ class Templates:
         self._compiled: dict[str, list[_Part] | TemplateProblemError] = {}
         self._expressions: dict[str, Callable[[Variables], Any]] = {}
         self._compiler: Any = None
+        self._made = 0
 
     def render(self, node: Node, mark: int, variables: Variables) -> Node:
         """Return a node with its templates rendered; one that cannot be stays, and is reported."""
@@ -69,7 +72,9 @@ class Templates:
             return node
         if isinstance(node, Templated):
             try:
-                return from_native(self.value(node, variables), mark)
+                value = from_native(self.value(node, variables), mark)
+                self._count(value)
+                return value
             except TemplateProblemError as problem:
                 self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint)
             except TypeError as error:
@@ -102,6 +107,12 @@ class Templates:
             mapping.put(name, rendered, key_mark, value_mark)
         return mapping
 
+    def _count(self, value: Node) -> None:
+        """Count the values that templates made; there is an end to it."""
+        self._made += 1 if isinstance(value, str) else node_count(value)
+        if self._made > MOST_VALUES:
+            raise TemplateProblemError("the templates of this manifest make too many values")
+
     def render_key(self, key: str, mark: int, variables: Variables) -> str | None:
         """Return the text of a templated key, or None when there is none (which is reported)."""
         try:
@@ -130,16 +141,17 @@ class Templates:
         if len(parts) == 1 and not isinstance(parts[0], str):
             return parts[0][1](variables)
         rendered: list[str] = []
+        length = 0
         for part in parts:
             if isinstance(part, str):
                 rendered.append(part)
             else:
                 value = part[1](variables)
                 rendered.append(value if type(value) is str else _within_text(value))
-        result = "".join(rendered)
-        if len(result) > LONGEST_RESULT:
-            raise TemplateProblemError(f"a template made more than {LONGEST_RESULT // 1024} KiB of text")
-        return result
+            length += len(rendered[-1])
+            if length > LONGEST_RESULT:
+                raise TemplateProblemError(f"a template made more than {LONGEST_RESULT // 1024} KiB of text")
+        return "".join(rendered)
 
     def _split(self, text: str) -> list[_Part]:
         """Split a text into literal parts and compiled expressions."""

@@ -18,6 +18,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
 
+LONGEST_TEXT = 200_000
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Schema = dict[str, Any]
@@ -106,6 +108,11 @@ class Text:
                 hint = self.number_hint.format(node) if kind is Plain and not is_null(node) else ""
                 return wrong_type(self.wanted, node, mark, problems, hint=hint)
             node = str(node)
+        if len(node) > LONGEST_TEXT:
+            problems.error(
+                mark, f"{len(node):,} characters of text, at most {LONGEST_TEXT:,} are read", code="too-long"
+            )
+            return INVALID
         if self.parse is None:
             return node
         try:

@@ -141,6 +141,66 @@ def test_hostile_text_fails_fast_and_without_a_traceback(tmp_path: Path, text: s
     assert time.process_time() - before < 5  # a second per 100 kB, and a busy machine
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("".join(f"k{n}: x\n" for n in range(12_000)), id="unknown keys"),
+        pytest.param(
+            "authorities:\n" + "".join(f"  a{n}: {{issuer: b{n}}}\n" for n in range(5_000)), id="unknown issuers"
+        ),
+        pytest.param(
+            "authorities:\n" + "".join(f"  a{n}: {{issuer: a{n + 1}}}\n" for n in range(5_000)), id="a long chain"
+        ),
+        pytest.param(
+            "authorities:\n" + "".join(f"  a{n}: {{issuer: a{(n + 1) % 5000}}}\n" for n in range(5_000)),
+            id="a long circle",
+        ),
+        pytest.param(
+            "certificates:\n" + "".join(f"  n{n}: {{for_each: {{range: [1, 250000]}}}}\n" for n in range(2_000)),
+            id="many large ranges",
+        ),
+        pytest.param(
+            "vars: {n: &n ["
+            + "a, " * 20_000
+            + "]}\ncertificates:\n  n: {for_each: {range: [1, 200000]}, issuer: root, dns: '{{ n if each.key else 1 }}'}\n",
+            id="a list in each of many",
+        ),
+        pytest.param(
+            "vars: {a: &a '"
+            + "x" * 50_000
+            + "'}\ncertificates:\n  n: {issuer: root, dns: ["
+            + "*a , " * 9_000
+            + "]}\n",
+            id="a long text many times",
+        ),
+        pytest.param(
+            "vars: {a: '" + "x" * 60_000 + "'}\nsite: '" + "{{ a }}" * 5_000 + "'\n", id="a long text joined many times"
+        ),
+        pytest.param(
+            "defaults: {subject: {" + ", ".join(f"1.2.{n}: x" for n in range(6_000)) + "}}\n",
+            id="a subject of many attributes",
+        ),
+        pytest.param(
+            "profiles:\n" + "".join(f"  p{n}: {{extends: p{n + 1}}}\n" for n in range(4_000)),
+            id="a long chain of profiles",
+        ),
+        pytest.param(
+            "vars: {" + ", ".join(f"v{n}: '{{{{ v{n + 1} }}}}'" for n in range(4_000)) + "}\n",
+            id="a long chain of variables",
+        ),
+    ],
+)
+def test_hostile_manifests_fail_fast_and_without_a_traceback(tmp_path: Path, text: str) -> None:
+    before = time.process_time()
+    loaded = load_text(
+        tmp_path, "version: 1\n" + ("" if text.startswith("authorities") else "authorities: {root: {}}\n") + text
+    )
+
+    assert loaded.site is None
+    assert 0 < len(loaded.diagnostics) <= 1_001
+    assert time.process_time() - before < 20  # a second per 100 kB, and a busy machine
+
+
 def test_a_reference_to_a_secret_is_never_shown_in_a_source_line(tmp_path: Path) -> None:
     loaded = load_text(tmp_path, "version: 1\nauthorities:\n  root: {key: {passphrase: {value: hunter2}}}\n")
 
