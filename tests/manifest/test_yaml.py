@@ -162,7 +162,7 @@ def test_hostile_text_fails_fast_and_without_a_traceback(tmp_path: Path, text: s
         pytest.param(
             "vars: {n: &n ["
             + "a, " * 20_000
-            + "]}\ncertificates:\n  n: {for_each: {range: [1, 200000]}, issuer: root, dns: '{{ n if each.key else 1 }}'}\n",
+            + "]}\ncertificates:\n  n: {for_each: {range: [1, 200000]}, issuer: root, dns: '{{ n if each.key else 1 }}'}\n",  # noqa: E501 - one manifest, as it is read
             id="a list in each of many",
         ),
         pytest.param(
