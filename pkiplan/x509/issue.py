@@ -177,12 +177,16 @@ def _build(request: CertificateRequest, signing_key: PrivateKey, signer: Observe
     for value, critical in _extensions(request):
         builder = builder.add_extension(value, critical)
     digest = None if resource.digest is None else _DIGESTS[resource.digest]()
-    is_pss = resource.rsa_pss and isinstance(signer, RsaKeySpec)
-    if is_pss and digest is not None:
+    if _is_pss(resource, signer) and digest is not None:
         # RFC 4055, 3.1: MGF1 with the same hash, and a salt as long as the hash.
         pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.DIGEST_LENGTH)
         return builder.sign(signing_key, digest, rsa_padding=pss)
     return builder.sign(signing_key, digest)
+
+
+def _is_pss(resource: Resource, signer: ObservedKeySpec) -> bool:
+    """Tell whether the signature is RSASSA-PSS: only an RSA key can make one."""
+    return resource.rsa_pss and isinstance(signer, RsaKeySpec)
 
 
 def _extensions(request: CertificateRequest) -> list[tuple[x509.ExtensionType, bool]]:
@@ -233,7 +237,8 @@ def _differences(observed: ObservedCertificate, request: CertificateRequest, sig
         "issuer": observed.issuer_der == (observed.subject_der if issuer is None else issuer.subject_der),
         "serial number": observed.serial == request.serial,
         "validity": (observed.not_before, observed.not_after) == (request.not_before, request.not_after),
-        "signature algorithm": observed.signature_digest == resource.digest,
+        "signature algorithm": (observed.signature_digest, observed.signature_is_pss)
+        == (resource.digest, _is_pss(resource, key_spec(signer))),
         "extensions": {e.oid: e for e in observed.extensions} == {e.oid: _as_decoded(e) for e in resource.extensions},
         "subject key identifier": observed.subject_key_id == observed.key_id_of_key,
         "authority key identifier": observed.authority_key_id

@@ -32,7 +32,7 @@ from pkiplan.model.validity import Validity
 from pkiplan.render import render_cnf
 from pkiplan.render.ca_database import attributes_text, index_line, number_text
 from pkiplan.x509 import issue
-from pkiplan.x509.keys import PrivateKey, generate_key
+from pkiplan.x509.keys import PrivateKey, generate_key, key_spec
 
 PLACE = Place("site.yaml", 12, 5)
 NOT_BEFORE = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -165,7 +165,7 @@ class Issued:
                 serial=serial,
             )
             signer = key_of(issuer or resource)
-            self.certificates[resource.address] = issue._sign(request, signer, signer.public_key())
+            self.certificates[resource.address] = issue._sign(request, signer, key_spec(signer.public_key()))
         return self.certificates[resource.address]
 
 

@@ -194,6 +194,19 @@ def test_a_signature_that_does_not_verify_is_never_handed_out(monkeypatch: pytes
         sign(lint_request(request(), ()), key_for(EC))
 
 
+def test_a_signature_by_another_algorithm_is_never_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RSASSA-PSS and PKCS #1 v1.5 are made with one key and one digest, and both verify (RFC 4055)."""
+    from pkiplan.x509 import issue
+
+    rsa = RsaKeySpec(2048)
+    plain = self_signed(certificate(rsa, issuer=None))
+    asked = request(resource=certificate(rsa, issuer=None, rsa_pss=True), public_key=key_for(rsa).public_key())
+    monkeypatch.setattr(issue, "_sign", lambda *_: plain)
+
+    with pytest.raises(PkiplanError, match="not what was asked for: signature algorithm"):
+        sign(lint_request(asked, ()), key_for(rsa))
+
+
 def test_repr_of_a_request_shows_no_key() -> None:
     assert "Key object" not in repr(request())
 
