@@ -124,6 +124,17 @@ def moment(text: str, now: datetime) -> datetime:
         raise _bad_value("--at", error) from None
 
 
+def host_name(option: str, text: str) -> str:
+    """Read a DNS name (IDN in Unicode, too) or an IP address that was given to an option."""
+    from pkiplan.manifest import verify_rules
+    from pkiplan.manifest.values import BadValueError
+
+    try:
+        return verify_rules.host_name(text)
+    except BadValueError as error:
+        raise _bad_value(option, error) from None
+
+
 def duration(option: str, text: str) -> timedelta:
     """Read a duration that was given to an option: `30d`, `12h`."""
     from pkiplan.manifest import durations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +24,7 @@ Examples:
   pkiplan verify --full --junit verify.xml
   pkiplan verify --at +60d                  will it still hold in two months
   pkiplan verify --trace certificate.web --client certificate.ops
+  pkiplan verify --trace web --tls 1.2 --key-exchange rsa
   pkiplan verify --cnf                      does openssl make the same of openssl.cnf
 
 \b
@@ -48,6 +51,17 @@ def verify(
     client: Annotated[
         str | None, typer.Option("--client", metavar="ADDRESS", help="With --trace: the client's certificate.")
     ] = None,
+    tls: Annotated[
+        str | None, typer.Option("--tls", metavar="VERSION", help="With --trace: TLS 1.2 or, without it, 1.3.")
+    ] = None,
+    key_exchange: Annotated[
+        str | None,
+        typer.Option("--key-exchange", metavar="KIND", help="With --trace: ecdhe or, in TLS 1.2 only, rsa."),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option("--host", metavar="NAME", help="With --trace: the name that the client asks for."),
+    ] = None,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="With --trace: a sequence diagram for Mermaid.")] = False,
     jobs: Annotated[
         int | None,
@@ -66,11 +80,19 @@ def verify(
     be refused. Live endpoints that the manifest names are asked too. What a stack cannot do is shown as not run.
     """
     session = session_of(ctx, is_json=json)
-    if trace is None and (client is not None or mermaid):
-        raise PkiplanError.of("`--client` and `--mermaid` need `--trace ADDRESS`", code="usage")
+    _refuse_without_trace(
+        trace,
+        {
+            "--client": client is not None,
+            "--tls": tls is not None,
+            "--key-exchange": key_exchange is not None,
+            "--host": host is not None,
+            "--mermaid": mermaid,
+        },
+    )
     request = options.request(session, site, variables=extra_vars, allow_outside=allow_outside, at=at)
     if trace is not None:
-        return _trace(session, request, trace, client, is_mermaid=mermaid)
+        return _trace(session, request, _Handshake(trace, client, tls, key_exchange, host), is_mermaid=mermaid)
     from pkiplan import workflow
     from pkiplan.verify.scope import VerifyScope
 
@@ -107,13 +129,51 @@ def _write(path: str, text: str) -> None:
         raise PkiplanError.of(f"cannot write {path}: {error.strerror}") from None
 
 
-def _trace(session: Session, request: PlanRequest, server: str, client: str | None, *, is_mermaid: bool) -> int:
+@dataclass(frozen=True)
+class _Handshake:
+    """What `--trace` and the options beside it ask for, as they were typed."""
+
+    server: str
+    client: str | None
+    tls: str | None
+    key_exchange: str | None
+    host: str | None
+
+
+def _refuse_without_trace(trace: str | None, given: dict[str, bool]) -> None:
+    """Refuse options that mean something for one traced handshake only."""
+    idle = [f"`{option}`" for option, is_given in given.items() if is_given]
+    if trace is None and idle:
+        raise PkiplanError.of(f"{' and '.join(idle)} without `--trace ADDRESS`", code="usage")
+
+
+def _trace(session: Session, request: PlanRequest, asked: _Handshake, *, is_mermaid: bool) -> int:
     from pkiplan import workflow
     from pkiplan.report import trace as views
+    from pkiplan.verify.stacks.base import TLS_1_2, TLS_1_3, VERSIONS
+    from pkiplan.verify.trace import KeyExchange
 
-    traced = workflow.trace(request, server, client, prompt=consent.passphrase_prompt(session))
+    kind = KeyExchange(_one_of("--key-exchange", asked.key_exchange or "ecdhe", tuple(KeyExchange)))
+    version = _one_of("--tls", asked.tls or TLS_1_3, VERSIONS)
+    if kind is KeyExchange.RSA and version != TLS_1_2:
+        raise PkiplanError.of("RSA key exchange ended with TLS 1.2", hint="add `--tls 1.2`", code="usage")
+    traced = workflow.trace(
+        request,
+        asked.server,
+        asked.client,
+        version=version,
+        key_exchange=kind,
+        host=None if asked.host is None else options.host_name("--host", asked.host),
+        prompt=consent.passphrase_prompt(session),
+    )
     if session.is_json:
         session.document(views.trace_json(traced))
     else:
         session.result(views.trace_mermaid(traced) if is_mermaid else views.trace_text(traced))
     return statuses.DONE
+
+
+def _one_of(option: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise PkiplanError.of(f"`{option}` is {' or '.join(allowed)}, not `{value}`", code="usage")
+    return value

@@ -17,7 +17,8 @@ from pkiplan.manifest.values import BadValueError, Choice, Invalid, Key, Listed,
 from pkiplan.model.resource import Kind
 from pkiplan.model.site import VerifyRule
 
-STARTTLS = ("smtp", "imap", "pop3", "postgres", "mysql", "ldap", "xmpp", "ftp")
+# What pkiplan/verify/live/starttls.py speaks; a test compares the two.
+STARTTLS = ("smtp", "imap", "postgres", "ldap")
 _VERSIONS = {"1.2": "1.2", "1.3": "1.3"}
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/\s]+)):([0-9]{1,5})")
 
@@ -39,7 +40,14 @@ def _endpoint(text: str) -> str:
     return text
 
 
-def _host_name(text: str) -> str:
+def host_name(text: str) -> str:
+    """Read the name that a client asks for, as certificates hold it; raises `BadValueError`."""
+    if text.startswith("*."):
+        raise BadValueError(
+            f"{shown(text)} is no host that a client can ask for",
+            code="host-name",
+            hint=f"name one of those it stands for, such as `www{text[1:]}`",
+        )
     try:
         return str(ip(text).value)
     except BadValueError:
@@ -63,7 +71,7 @@ KEYS: dict[str, Key] = {
         Choice({name: name for name in STARTTLS}), "The protocol that is spoken before TLS starts; with `connect`."
     ),
     "host_name": Key(
-        Text("a DNS name or IP address", _host_name),
+        Text("a DNS name or IP address", host_name),
         "The name that the client asks for.",
         "each name of the server in turn",
     ),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pkiplan.verify.credentials import Credential
     from pkiplan.verify.results import VerifyReport
     from pkiplan.verify.scope import VerifyScope
-    from pkiplan.verify.trace import Trace
+    from pkiplan.verify.trace import KeyExchange, Trace
 
 Prompt = Callable[[str], str]
 Progress = Callable[["VerifyEvent"], None]
@@ -136,8 +136,17 @@ def prove_cnf(request: PlanRequest, *, prompt: Prompt | None) -> VerifyReport:
     )
 
 
-def trace(request: PlanRequest, server: str, client: str | None, *, prompt: Prompt | None) -> Trace:
-    """Record one handshake of a server of the site, message by message."""
+def trace(
+    request: PlanRequest,
+    server: str,
+    client: str | None,
+    *,
+    version: str,
+    key_exchange: KeyExchange,
+    host: str | None,
+    prompt: Prompt | None,
+) -> Trace:
+    """Record one handshake of a server of the site, message by message; `host` of None is its first name."""
     from pkiplan.plan.targets import Addresses
     from pkiplan.verify.trace import trace_handshake
 
@@ -147,11 +156,13 @@ def trace(request: PlanRequest, server: str, client: str | None, *, prompt: Prom
     def find(option: str, pattern: str) -> Resource:
         return site.resources[addresses.find(option, pattern, globs=False)[0]]
 
-    load_credential = CredentialLoader(site, resolver)
     return trace_handshake(
         site,
         server=find("--trace", server),
         client=None if client is None else find("--client", client),
         now=request.now,
-        load=load_credential,
+        load=CredentialLoader(site, resolver),
+        version=version,
+        key_exchange=key_exchange,
+        host=host,
     )

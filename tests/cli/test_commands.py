@@ -357,6 +357,24 @@ def test_verify_trace(applied: Here) -> None:
     assert json.loads(data.out)["format_version"] == "1.0"
 
 
+def test_verify_traces_the_handshake_that_is_asked_for(applied: Here) -> None:
+    old = json.loads(applied.run("verify", "--trace", "web", "--tls", "1.2", "--json").out)
+    elsewhere = json.loads(applied.run("verify", "--trace", "web", "--host", "elsewhere.example", "--json").out)
+
+    assert "ServerKeyExchange" in [message["name"] for message in old["messages"]]
+    assert (old["version"], old["accepted"]) == ("1.2", True)
+    assert elsewhere["reason"] == {"code": "wrong-name", "text": "hostname mismatch", "by": "client"}
+
+
+def test_a_trace_ends_where_the_server_breaks_off(applied: Here) -> None:
+    """An ECDSA certificate cannot open a premaster secret that was encrypted to it."""
+    told = json.loads(applied.run("verify", "--trace", "web", "--tls", "1.2", "--key-exchange", "rsa", "--json").out)
+
+    assert [message["name"] for message in told["messages"]] == ["ClientHello", "Alert"]
+    assert [step["state"] for step in told["steps"]] == ["done", "failed", *["not reached"] * 7]
+    assert told["steps"][1]["text"] == "The server breaks off: no shared cipher."
+
+
 def test_verify_cnf(applied: Here) -> None:
     run = applied.run("verify", "--cnf")
 

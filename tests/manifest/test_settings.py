@@ -46,7 +46,7 @@ from pkiplan.model.names import GeneralName, GeneralNameKind
 from pkiplan.model.resource import CrlSettings, Resource
 from pkiplan.model.secret_references import CommandSecret, EnvSecret, FdSecret, FileSecret, PromptSecret, SystemdSecret
 from pkiplan.model.validity import Validity
-from tests.manifest.loading import HEAD, certificate, site_of
+from tests.manifest.loading import HEAD, certificate, load_text, mistakes, site_of
 
 SECOND = timedelta(seconds=1)
 
@@ -458,3 +458,19 @@ def test_verify_rules_name_addresses(tmp_path: Path) -> None:
         datetime(2027, 1, 1, tzinfo=UTC),
     )
     assert (second.connect, second.client, second.starttls) == ("[::1]:443", None, "smtp")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("{server: web, host_name: '*.a.example'}", "`*.a.example` is no host that a client can ask for"),
+        (
+            "{server: web, connect: '127.0.0.1:25', starttls: xmpp}",
+            "expected one of `smtp`, `imap`, `postgres` and `ldap`",
+        ),
+    ],
+)
+def test_a_rule_that_nobody_can_keep_is_an_error(tmp_path: Path, rule: str, message: str) -> None:
+    text = HEAD + f"certificates: {{web: {{issuer: issuing, dns: ['*.a.example']}}}}\nverify:\n  - {rule}\n"
+
+    assert [message in summary for summary in mistakes(load_text(tmp_path, text))] == [True]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pkiplan.manifest import verify_rules
+from pkiplan.verify.live.starttls import STARTTLS
 from tests.verify.live import asked, live_reasons, local_site, rule, written
 from tests.verify.toy_site import Toy
 
@@ -114,6 +116,10 @@ def test_a_server_that_does_not_begin_tls_is_unreachable(case: str, tmp_path: Pa
         report = asked(toy, rule(port, starttls=protocol))
 
     assert live_reasons(report) == {"connect": {"unreachable"}, "connect-certificate": {"unreachable"}}
+
+
+def test_the_manifest_takes_what_we_speak_and_nothing_else() -> None:
+    assert set(verify_rules.STARTTLS) == set(STARTTLS)
 
 
 def test_a_protocol_we_do_not_know_is_not_run() -> None:

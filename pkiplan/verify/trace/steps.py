@@ -45,11 +45,17 @@ def tell(talk: Talk) -> tuple[TraceStep, ...]:
     return tuple(_step(number, talk, teller) for number, teller in enumerate(tellers, start=1))
 
 
+# The step at which the server answers.
+_ANSWER = 2
+
 _Told = tuple[str, str, StepState, tuple[int, ...]]
 
 
 def _step(number: int, talk: Talk, teller: Callable[[Talk], _Told]) -> TraceStep:
     title, text, state, messages = teller(talk)
+    if number > _ANSWER and not talk.numbers("ServerHello"):
+        # Nothing was asked for, agreed or skipped by a server that never said hello.
+        text, state, messages = "The handshake did not get so far.", StepState.NOT_REACHED, ()
     return TraceStep(number=number, title=title, text=text, state=state, messages=messages)
 
 
@@ -74,9 +80,11 @@ def _answer(talk: Talk) -> _Told:
         text += " It also asks the client for a certificate (CertificateRequest)."
     if talk.is_1_3:
         text += " From here on everything is encrypted, the certificates too."
-    is_failed = not talk.numbers("Certificate", "server")
-    state = StepState.FAILED if is_failed and talk.numbers("ClientHello") else _reached(*messages)
-    return "The server answers with its certificate", text, state, messages
+    title = "The server answers with its certificate"
+    if not talk.numbers("Certificate", "server") and talk.numbers("ClientHello"):
+        alerts = talk.numbers("Alert", "server")
+        return title, f"The server breaks off: {talk.reason.text}.", StepState.FAILED, (*messages, *alerts)
+    return title, text, _reached(*messages), messages
 
 
 def _client_judges(talk: Talk) -> _Told:
