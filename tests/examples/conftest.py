@@ -73,7 +73,7 @@ def copy_of(name: str, directory: Path) -> Example:
 
 
 @pytest.fixture(scope="session", params=names_of_examples())
-def applied(request, tmp_path_factory) -> Example:
+def applied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Example:
     """An example after `pkiplan apply --yes`."""
     example = copy_of(request.param, tmp_path_factory.mktemp(request.param))
     ran = example.pkiplan("apply", "--yes", "--no-verify")
@@ -82,7 +82,7 @@ def applied(request, tmp_path_factory) -> Example:
 
 
 @pytest.fixture(scope="session")
-def quickstart(tmp_path_factory) -> Example:
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Example:
     """The quickstart after `pkiplan apply --yes`."""
     example = copy_of("quickstart", tmp_path_factory.mktemp("quickstart"))
     ran = example.pkiplan("apply", "--yes", "--no-verify")

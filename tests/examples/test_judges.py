@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, PublicKeyAlgorithmOID
 
+from tests.examples.conftest import Example
 from tests.judges import require
 
 # Every judge reads these; whether it reads another is asked.
@@ -47,12 +48,12 @@ def _read(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
-def _authorities(applied) -> list[Path]:
+def _authorities(applied: Example) -> list[Path]:
     """Every authority's certificate; an element of `for_each` lies one directory deeper."""
     return sorted((applied.tree / "authorities").rglob("cert.pem"))
 
 
-def _root_of(applied, directory: Path) -> Path:
+def _root_of(applied: Example, directory: Path) -> Path:
     top = x509.load_pem_x509_certificates((directory / "fullchain.pem").read_bytes())[-1]
     if top.subject == top.issuer:
         return directory / "cert.pem"
@@ -63,7 +64,7 @@ def _root_of(applied, directory: Path) -> Path:
     raise AssertionError(f"no root of {directory} in the tree")
 
 
-def _leaves(applied) -> Iterator[Leaf]:
+def _leaves(applied: Example) -> Iterator[Leaf]:
     certificates = applied.tree / "certificates"
     directories = sorted(path.parent for path in certificates.rglob("fullchain.pem") if path.is_symlink())
     assert directories
@@ -71,8 +72,8 @@ def _leaves(applied) -> Iterator[Leaf]:
         yield Leaf(str(directory.relative_to(certificates)), directory, _root_of(applied, directory))
 
 
-def _run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, **options)
+def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60)
 
 
 def _skip_unread(judge: str, version: Callable[[], str], leaf: Leaf, reads: Callable[[Path], bool]) -> None:
@@ -84,7 +85,7 @@ def _skip_unread(judge: str, version: Callable[[], str], leaf: Leaf, reads: Call
 
 
 @pytest.mark.judge("openssl")
-def test_openssl_accepts_every_chain_strictly(applied, subtests):
+def test_openssl_accepts_every_chain_strictly(applied: Example, subtests: pytest.Subtests) -> None:
     openssl = require("openssl")
 
     def version() -> str:
@@ -111,7 +112,7 @@ def test_openssl_accepts_every_chain_strictly(applied, subtests):
 
 
 @pytest.mark.judge("certtool")
-def test_gnutls_accepts_every_issued_chain(applied, subtests):
+def test_gnutls_accepts_every_issued_chain(applied: Example, subtests: pytest.Subtests) -> None:
     certtool = require("certtool")
 
     def version() -> str:
@@ -136,14 +137,15 @@ def _nss_version() -> str:
     """Ask the library: certutil does not tell."""
     library = ctypes.CDLL(ctypes.util.find_library("nss3") or "libnss3.so")
     library.NSS_GetVersion.restype = ctypes.c_char_p
-    return library.NSS_GetVersion().decode()
+    return str(library.NSS_GetVersion(), "ascii")
 
 
 @pytest.mark.judge("certutil")
-def test_nss_accepts_every_issued_chain(applied, subtests, tmp_path):
+def test_nss_accepts_every_issued_chain(applied: Example, subtests: pytest.Subtests, tmp_path: Path) -> None:
     certutil = require("certutil")
     database = f"sql:{tmp_path}"
-    _run(certutil, "-N", "-d", database, "--empty-password", check=True)
+    made = _run(certutil, "-N", "-d", database, "--empty-password")
+    assert made.returncode == 0, made.stderr
 
     def add(path: Path, trust: str) -> subprocess.CompletedProcess[str]:
         name = str(path.parent.relative_to(applied.tree))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.examples.conftest import Example
 from tests.judges import require
 from tests.verify.live import free_port, running
 
 
 @pytest.fixture
-def nginx(quickstart, tmp_path):
+def nginx(quickstart: Example, tmp_path: Path) -> Iterator[int]:
     """nginx serving `certificates/web`, which demands a client certificate of the same root."""
     program = require("nginx")
     port = free_port()
@@ -45,7 +48,7 @@ def nginx(quickstart, tmp_path):
         yield port
 
 
-def _curl(quickstart, port: int, *options: str) -> subprocess.CompletedProcess[str]:
+def _curl(quickstart: Example, port: int, *options: str) -> subprocess.CompletedProcess[str]:
     host = "www.acme.example"
     root = quickstart.tree / "authorities" / "root" / "cert.pem"
     address = f"https://{host}:{port}/"
@@ -72,7 +75,7 @@ def _curl(quickstart, port: int, *options: str) -> subprocess.CompletedProcess[s
 
 @pytest.mark.judge("nginx")
 @pytest.mark.judge("curl")
-def test_curl_with_the_clients_certificate_is_served(quickstart, nginx):
+def test_curl_with_the_clients_certificate_is_served(quickstart: Example, nginx: int) -> None:
     ops = quickstart.tree / "certificates" / "ops"
 
     answer = _curl(quickstart, nginx, "--cert", str(ops / "fullchain.pem"), "--key", str(ops / "key.pem"))
@@ -83,7 +86,7 @@ def test_curl_with_the_clients_certificate_is_served(quickstart, nginx):
 
 @pytest.mark.judge("nginx")
 @pytest.mark.judge("curl")
-def test_curl_without_a_client_certificate_is_refused(quickstart, nginx):
+def test_curl_without_a_client_certificate_is_refused(quickstart: Example, nginx: int) -> None:
     answer = _curl(quickstart, nginx, "--fail")
 
     assert answer.returncode != 0

@@ -32,5 +32,5 @@ from pkiplan.model.secret_references import (
         (SystemdSecret("root"), "{systemd: root}"),
     ],
 )
-def test_text(value, text):
+def test_text(value: object, text: str) -> None:
     assert str(value) == text

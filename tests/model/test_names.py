@@ -20,7 +20,7 @@ ORGANIZATION = NameAttribute("2.5.4.10", "Acme, Inc.")
 WEB = NameAttribute(COMMON_NAME_OID, "web")
 
 
-def test_attribute_types_are_unique_by_word_short_name_and_oid():
+def test_attribute_types_are_unique_by_word_short_name_and_oid() -> None:
     assert len({a.name for a in ATTRIBUTE_TYPES}) == len(ATTRIBUTE_TYPES)
     assert len({a.short_name for a in ATTRIBUTE_TYPES}) == len(ATTRIBUTE_TYPES)
     assert len(ATTRIBUTE_BY_OID) == len(ATTRIBUTE_TYPES)
@@ -40,11 +40,11 @@ def test_attribute_types_are_unique_by_word_short_name_and_oid():
         ),
     ],
 )
-def test_distinguished_name_as_text(name, text):
+def test_distinguished_name_as_text(name: DistinguishedName, text: str) -> None:
     assert str(name) == text
 
 
-def test_common_name_is_the_most_specific_one():
+def test_common_name_is_the_most_specific_one() -> None:
     name = DistinguishedName(((NameAttribute(COMMON_NAME_OID, "first"),), (COUNTRY,), (WEB,)))
 
     assert name.common_name == "web"
@@ -52,7 +52,7 @@ def test_common_name_is_the_most_specific_one():
     assert DistinguishedName().is_empty
 
 
-def test_general_names_sort_by_kind_then_text():
+def test_general_names_sort_by_kind_then_text() -> None:
     names = [
         GeneralName(GeneralNameKind.OTHER_NAME, OtherNameValue("1.2.3", b"\x05\x00")),
         GeneralName(GeneralNameKind.DIR_NAME, DistinguishedName(((WEB,),))),

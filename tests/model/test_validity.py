@@ -20,10 +20,10 @@ from pkiplan.model.validity import INCLUSIVE_SECOND, Validity, renewal_window
         pytest.param(timedelta(days=7), timedelta(days=100), timedelta(days=7), id="a declared time"),
     ],
 )
-def test_renewal_window(renew_before, life, window):
+def test_renewal_window(renew_before: Fraction | timedelta | None, life: timedelta, window: timedelta) -> None:
     assert renewal_window(renew_before, life) == window
 
 
-def test_validity_without_lifetime_or_end_ends_with_its_issuer():
+def test_validity_without_lifetime_or_end_ends_with_its_issuer() -> None:
     assert Validity().ends_with_issuer
     assert not Validity(lifetime=timedelta(days=1) - INCLUSIVE_SECOND).ends_with_issuer

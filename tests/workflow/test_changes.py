@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -53,13 +55,13 @@ class Place:
     def file(self, name: str) -> Path:
         return self.path / "pki" / name
 
-    def request(self, **options: object) -> PlanRequest:
+    def request(self, **options: Any) -> PlanRequest:
         return PlanRequest(site="site.yaml", now=self.now, options=PlanOptions(**options))
 
-    def plan(self, **options: object) -> Plan:
+    def plan(self, **options: Any) -> Plan:
         return workflow.make_plan(self.request(**options)).plan
 
-    def apply(self, **options: object) -> Plan:
+    def apply(self, **options: Any) -> Plan:
         planned = workflow.plan_to_apply(ApplyInput(site="site.yaml"), self.request(**options), prompt=None)
         report = workflow.apply(
             planned,
@@ -76,8 +78,11 @@ class Place:
         return x509.load_pem_x509_certificate(self.file(f"{name}/cert.pem").read_bytes())
 
 
+Happening = Callable[[Place], None]
+
+
 @pytest.fixture
-def place(tmp_path, monkeypatch) -> Place:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     made = Place(tmp_path)
@@ -106,14 +111,14 @@ def _lose_key(place: Place) -> None:
     place.file("certificates/web/key.pem").resolve().unlink()
 
 
-def _pass(days: int):
+def _pass(days: int) -> Happening:
     def wait(place: Place) -> None:
         place.now = START + timedelta(days=days)
 
     return wait
 
 
-def _edit(old: str, new: str):
+def _edit(old: str, new: str) -> Happening:
     return lambda place: place.edit(old, new)
 
 
@@ -170,7 +175,9 @@ OPS = "certificate.ops"
         pytest.param(_open_key, {}, {WEB: Action.REENCODE}, id="a key that others can read"),
     ],
 )
-def test_difference_is_found_and_mended(place, change, options, actions):
+def test_difference_is_found_and_mended(
+    place: Place, change: Happening, options: dict[str, Any], actions: dict[str, Action]
+) -> None:
     change(place)
 
     plan = place.plan(**options)
@@ -181,7 +188,7 @@ def test_difference_is_found_and_mended(place, change, options, actions):
     assert place.plan().changes == ()
 
 
-def test_renewing_an_authority_with_its_key_leaves_its_leaves_alone(place):
+def test_renewing_an_authority_with_its_key_leaves_its_leaves_alone(place: Place) -> None:
     leaf = place.certificate("certificates/web")
     key = place.file("authorities/issuing/key.pem").read_bytes()
 
@@ -192,7 +199,7 @@ def test_renewing_an_authority_with_its_key_leaves_its_leaves_alone(place):
     assert place.plan().changes == ()
 
 
-def test_damaged_key_is_blocked_and_never_replaced(place):
+def test_damaged_key_is_blocked_and_never_replaced(place: Place) -> None:
     key = place.file("certificates/web/key.pem").resolve()
     key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     os.chmod(key, 0o600)
@@ -207,7 +214,7 @@ def test_damaged_key_is_blocked_and_never_replaced(place):
     assert key.read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----\nAAAA")
 
 
-def test_authority_without_its_key_is_offline_and_only_what_needs_it_waits(place):
+def test_authority_without_its_key_is_offline_and_only_what_needs_it_waits(place: Place) -> None:
     place.file("authorities/root/key.pem").unlink()
     place.edit("days: 1095", "days: 1000")
     place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
@@ -222,7 +229,7 @@ def test_authority_without_its_key_is_offline_and_only_what_needs_it_waits(place
     assert not any(change.is_fault for change in plan.blocked)
 
 
-def test_rekeying_an_authority_needs_permission(place):
+def test_rekeying_an_authority_needs_permission(place: Place) -> None:
     place.edit("Issuing}\n    key: {type: ecdsa, curve: P-256", "Issuing}\n    key: {type: ecdsa, curve: P-384")
     key = place.file("authorities/issuing/key.pem").read_bytes()
 
@@ -233,7 +240,7 @@ def test_rekeying_an_authority_needs_permission(place):
     assert place.file("authorities/issuing/key.pem").read_bytes() == key
 
 
-def test_unmanaged_file_is_shown_and_left_alone(place):
+def test_unmanaged_file_is_shown_and_left_alone(place: Place) -> None:
     stranger = place.file("certificates/web/notes.txt")
     stranger.write_text("mine")
 
@@ -243,7 +250,7 @@ def test_unmanaged_file_is_shown_and_left_alone(place):
     assert plan.changes == ()
 
 
-def test_saved_plan_is_carried_out_once(place):
+def test_saved_plan_is_carried_out_once(place: Place) -> None:
     place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
     saved = workflow.save_plan(workflow.make_plan(place.request()), "plan.json")
     found = workflow.resolve_apply_input("plan.json")
@@ -267,7 +274,7 @@ def test_saved_plan_is_carried_out_once(place):
         pytest.param(_pass(70), "certificate.ops", id="something fell due meanwhile"),
     ],
 )
-def test_stale_plan_is_refused_and_says_what_differs(place, change, named):
+def test_stale_plan_is_refused_and_says_what_differs(place: Place, change: Happening, named: str) -> None:
     place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
     workflow.save_plan(workflow.make_plan(place.request()), "plan.json")
     change(place)
@@ -278,7 +285,7 @@ def test_stale_plan_is_refused_and_says_what_differs(place, change, named):
     assert named in str(refused.value)
 
 
-def test_plan_made_for_one_site_does_not_fit_another(place, tmp_path):
+def test_plan_made_for_one_site_does_not_fit_another(place: Place, tmp_path: Path) -> None:
     place.edit("[www.acme.example]", "[www.acme.example, acme.example]")
     workflow.save_plan(workflow.make_plan(place.request()), "plan.json")
     place.edit("site: acme", "site: other")
