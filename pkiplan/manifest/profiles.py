@@ -48,6 +48,9 @@ BUILT_IN: dict[str, tuple[Kind, str, dict[str, object]]] = {
     ),
 }
 
+# So many profiles may extend each other in a row; nobody means more, and each is looked into for all above it.
+LONGEST_CHAIN = 100
+
 # NSS refuses RSA servers without key_encipherment (facts: defaults.md); S/MIME encrypts with it.
 _ENCIPHERING = frozenset({"server", "peer", "email"})
 
@@ -76,6 +79,7 @@ class Profiles:
         self._problems = problems
         self._built_in: dict[str, Mapping] = {}
         self._resolved: dict[str, Profile | None] = {}
+        self._has_told_of_length = False
 
     @property
     def names(self) -> list[str]:
@@ -98,20 +102,23 @@ class Profiles:
         if name in BUILT_IN:
             return Profile(name, (), name)
         layers: list[Mapping] = []
-        chain: list[str] = []
+        chain: dict[str, None] = {}
         current = name
         while current not in BUILT_IN:
             if current not in self.own:
                 return None
+            if len(chain) == LONGEST_CHAIN:
+                self._tell_of_length(name)
+                return None
             if current in chain:
-                mark = self.own.key_mark(chain[0])
+                mark = self.own.key_mark(name)
                 circle = " → ".join(f"`{link}`" for link in [*chain, current])
-                if min(chain) == chain[0]:  # tell of a circle once
+                if min(chain) == name:  # tell of a circle once
                     self._problems.error(
                         mark, f"profiles extend each other in a circle: {circle}", code="profile-cycle", at_key=True
                     )
                 return None
-            chain.append(current)
+            chain[current] = None
             settings = self.own[current]
             if not isinstance(settings, Mapping):
                 break
@@ -121,6 +128,18 @@ class Profiles:
                 return Profile(name, tuple(reversed(layers)), None)
             current = str(extends)
         return Profile(name, tuple(reversed(layers)), current if current in BUILT_IN else None)
+
+    def _tell_of_length(self, name: str) -> None:
+        """Tell of a chain that is too long once, not for each profile in it."""
+        if not self._has_told_of_length:
+            self._has_told_of_length = True
+            self._problems.error(
+                self.own.key_mark(name),
+                f"`{name}` extends more than {LONGEST_CHAIN - 1} profiles in a row",
+                code="profile-chain",
+                at_key=True,
+                hint="write what they have in common in one profile",
+            )
 
     def check(self) -> None:
         """Report names that cannot be, and `extends` that lead nowhere."""

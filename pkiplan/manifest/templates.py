@@ -16,8 +16,8 @@ from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated, from_nati
 from pkiplan.manifest.problems import Problems
 
 LONGEST_RESULT = 65_536
-# Values that all templates of a run may make together: ten in each of 250,000 resources, and some.
-MOST_VALUES = 5_000_000
+# Values that all templates of a run may make together: twenty in each of 100,000 resources.
+MOST_VALUES = 2_000_000
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*")
 # A template without quotes and braces inside: its end is plain to see.
 _SIMPLE = re.compile(r"\{\{([^{}'\"]*)\}\}")
