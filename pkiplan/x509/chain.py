@@ -26,7 +26,8 @@ from pkiplan.model.extensions import (
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.x509.host_names import host_matches
 from pkiplan.x509.keys import signature_verifies
-from pkiplan.x509.lint import ANY_USAGE, LINTS, OCSP_SIGNING, observed_subject
+from pkiplan.x509.lint import LINTS
+from pkiplan.x509.lint.subject import ANY_USAGE, OCSP_SIGNING, observed_subject
 from pkiplan.x509.name_constraints import constrained_names, violations
 from pkiplan.x509.parse import certificate_facts
 

@@ -21,7 +21,8 @@ from pkiplan.model.resource import Resource
 from pkiplan.x509 import der, pkilint_rules
 from pkiplan.x509.extensions import CertificateExtensions, decode, encode
 from pkiplan.x509.keys import PrivateKey, PublicKey, generate_key, key_identifier, key_spec, spki_der, spki_sha256
-from pkiplan.x509.lint import SMALLEST_RSA, lint_certificate, lint_resource
+from pkiplan.x509.lint import lint_certificate, lint_resource
+from pkiplan.x509.lint.keys import SMALLEST_RSA
 from pkiplan.x509.names import to_x509_name
 from pkiplan.x509.parse import certificate_facts
 

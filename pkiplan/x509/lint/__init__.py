@@ -1,0 +1,134 @@
+"""Rules that a certificate is held against before it is signed, and again after.
+
+Every rule looks at a `Subject`: a certificate as it is declared, or as it is. What can only be seen of a finished
+certificate (serial number, key identifiers) is looked at only there. A rule yields what is wrong, in values; its line
+in `LINTS` says how much it weighs and which standard says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from pkiplan.diagnostics import Diagnostic, Place, Severity
+from pkiplan.model.observed import ObservedCertificate
+from pkiplan.model.resource import Resource
+from pkiplan.x509.lint import authorities, constraints, extensions, finished, keys, names, purposes, validity
+from pkiplan.x509.lint.subject import Problem, Subject, declared_subject, observed_subject
+
+__all__ = ["LINTS", "PKILINT_PREFIX", "Lint", "lint", "lint_certificate", "lint_resource"]
+
+# The ids of the rules that come with the extra `pkiplan[lint]` begin so; pkilint itself knows which there are.
+PKILINT_PREFIX = "pkilint:"
+
+Rule = Callable[[Subject], Iterable[Problem | str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """One rule: how much it weighs, which standard says so, and the check itself."""
+
+    severity: Severity
+    citation: str
+    rule: Rule
+
+
+_E, _W = Severity.ERROR, Severity.WARNING
+
+LINTS: dict[str, Lint] = {
+    "authority-basic-constraints": Lint(_E, "RFC 5280, 4.2.1.9", authorities.authority_basic_constraints),
+    "leaf-basic-constraints": Lint(_E, "RFC 5280, 4.2.1.9", authorities.leaf_basic_constraints),
+    "authority-key-usage": Lint(_E, "RFC 5280, 4.2.1.3", authorities.authority_key_usage),
+    "authority-subject": Lint(_E, "RFC 5280, 4.1.2.6", authorities.authority_subject),
+    "root-extended-key-usage": Lint(_W, "BR 7.1.2.1.2", authorities.root_extended_key_usage),
+    "path-length": Lint(_E, "RFC 5280, 4.2.1.9", authorities.path_length),
+    "path-length-has-effect": Lint(_W, "RFC 5280, 6.1.4 (m)", authorities.path_length_has_effect),
+    "weak-key": Lint(_E, "NIST SP 800-131A rev. 2", keys.weak_key),
+    "unusual-key": Lint(_W, "BR 6.1.5", keys.unusual_key),
+    "weak-digest": Lint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
+    "digest-fits-key": Lint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),
+    "key-usage-fits-key": Lint(_E, "RFC 3279, 2.3.1; RFC 8813, 3; RFC 8410, 5; RFC 9881, 5", keys.key_usage_fits_key),
+    "key-usage-bits": Lint(_E, "RFC 5280, 4.2.1.3", keys.key_usage_bits),
+    "tls-key-usage": Lint(_E, "RFC 8446, 4.4.2.2", keys.tls_key_usage),
+    "rsa-server-key-usage": Lint(_W, "RFC 5246, 7.4.2", keys.rsa_server_key_usage),
+    "extended-key-usage-chain": Lint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_chain),
+    "extended-key-usage-profile": Lint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_profile),
+    "extended-key-usage-values": Lint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_values),
+    "any-extended-key-usage": Lint(_W, "BR 7.1.2.7.10", purposes.any_extended_key_usage),
+    "time-stamping-alone": Lint(_E, "RFC 3161, 2.3", purposes.time_stamping_alone),
+    "ocsp-no-check": Lint(_W, "RFC 6960, 4.2.2.2.1", purposes.ocsp_no_check),
+    "subject-attributes": Lint(_E, "RFC 5280, appendix A.1", names.subject_attributes),
+    "alternative-names": Lint(_E, "RFC 5280, 4.2.1.6; RFC 9549", names.alternative_names),
+    "underscore-in-dns": Lint(_W, "RFC 5280, 4.2.1.6", names.underscore_in_dns),
+    "some-identity": Lint(_E, "RFC 5280, 4.1.2.6", names.some_identity),
+    "subject-alt-name-critical": Lint(_E, "RFC 5280, 4.2.1.6", names.subject_alt_name_critical),
+    "subject-alt-name-not-critical": Lint(_W, "RFC 5280, 4.2.1.6", names.subject_alt_name_not_critical),
+    "server-names": Lint(_E, "RFC 9525, 2", names.server_names),
+    "common-name-is-a-name": Lint(_E, "BR 7.1.4.3", names.common_name_is_a_name),
+    "many-names": Lint(_W, "CVE-2024-12243", names.many_names),
+    "names-within-constraints": Lint(_E, "RFC 5280, 4.2.1.10", constraints.names_within_constraints),
+    "common-name-within-constraints": Lint(_W, "OpenSSL", constraints.common_name_within_constraints),
+    "name-constraints-values": Lint(_E, "RFC 5280, 4.2.1.10", constraints.name_constraints_values),
+    "extension-once": Lint(_E, "RFC 5280, 4.2", extensions.extension_once),
+    "other-extensions": Lint(_E, "RFC 5280, 4.2", extensions.other_extensions),
+    "must-be-critical": Lint(_E, "RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14", extensions.must_be_critical),
+    "must-not-be-critical": Lint(_E, "RFC 5280, 4.2.2", extensions.must_not_be_critical),
+    "usual-criticality": Lint(_W, "RFC 5280, 4.2.1.3, 4.2.1.13; RFC 7633, 4", extensions.usual_criticality),
+    "policies": Lint(_E, "RFC 5280, 4.2.1.4", extensions.policies),
+    "policy-constraints": Lint(_E, "RFC 5280, 4.2.1.11, 4.2.1.14", extensions.policy_constraints),
+    "locations": Lint(_E, "RFC 5280, 4.2.1.13, 4.2.2", extensions.locations),
+    "plain-locations": Lint(_W, "RFC 5280, 8", extensions.plain_locations),
+    "root-distribution-points": Lint(_W, "BR 7.1.2.1", extensions.root_distribution_points),
+    "tls-features": Lint(_E, "RFC 7633, 4", extensions.tls_features),
+    "ocsp-no-check-is-a-responders": Lint(_W, "RFC 6960, 4.2.2.2.1", extensions.ocsp_no_check_is_a_responders),
+    "positive-lifetime": Lint(_E, "RFC 5280, 4.1.2.5", validity.positive_lifetime),
+    "server-lifetime": Lint(_W, "Apple HT210176", validity.server_lifetime),
+    "serial-number": Lint(_E, "RFC 5280, 4.1.2.2", finished.serial_number),
+    "serial-number-entropy": Lint(_W, "BR 7.1", finished.serial_number_entropy),
+    "version": Lint(_E, "RFC 5280, 4.1.2.1", finished.version),
+    "subject-key-identifier": Lint(_E, "RFC 5280, 4.2.1.2", finished.subject_key_identifier),
+    "authority-key-identifier": Lint(_E, "RFC 5280, 4.2.1.1", finished.authority_key_identifier),
+    "authority-key-identifier-alone": Lint(_W, "BR 7.1.2.11.1", finished.authority_key_identifier_alone),
+}
+
+
+def lint(
+    subject: Subject, *, what: str = "", place: Place | None = None, disabled: Collection[str] = frozenset()
+) -> tuple[Diagnostic, ...]:
+    """Hold a certificate against every rule that is not disabled, in the order of the table."""
+    return tuple(
+        _diagnostic(name, rule, problem if isinstance(problem, Problem) else Problem(problem), what, place)
+        for name, rule in LINTS.items()
+        if name not in disabled
+        for problem in rule.rule(subject)
+    )
+
+
+def _diagnostic(name: str, rule: Lint, problem: Problem, what: str, place: Place | None) -> Diagnostic:
+    return Diagnostic(
+        severity=rule.severity,
+        summary=f"{what}: {problem.summary}" if what else problem.summary,
+        code=name,
+        place=place,
+        hint=problem.hint or f"{rule.citation}; `lint: {{disable: [{name}]}}` silences this",
+    )
+
+
+def lint_resource(resource: Resource, above: tuple[Resource, ...] = ()) -> tuple[Diagnostic, ...]:
+    """Hold a declared resource against the rules, with the authorities above it, nearest first."""
+    return lint(
+        declared_subject(resource, above), what=resource.address, place=resource.place, disabled=resource.lint_disabled
+    )
+
+
+def lint_certificate(
+    certificate: ObservedCertificate,
+    above: tuple[ObservedCertificate, ...] = (),
+    *,
+    what: str = "",
+    place: Place | None = None,
+    allow: Collection[str] = frozenset(),
+    disabled: Collection[str] = frozenset(),
+) -> tuple[Diagnostic, ...]:
+    """Hold a certificate that exists against the rules, with the authorities above it, nearest first."""
+    return lint(observed_subject(certificate, above, allow=allow), what=what, place=place, disabled=disabled)

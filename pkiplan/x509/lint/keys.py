@@ -1,0 +1,103 @@
+"""Rules for keys, for what they may be used for, and for the signatures made with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pkiplan.model.keys import EcKeySpec, EdKeySpec, MlDsaKeySpec, OtherKey, RsaKeySpec
+from pkiplan.x509.lint.subject import Problem, Subject
+
+# Smaller moduli are below every limit that is still in use (NIST SP 800-131A rev. 2, table 2); what `allow:
+# [rsa-1024]` can ask for ends at 1024.
+SMALLEST_RSA = 2048
+SMALLEST_ALLOWED_RSA = 1024
+ALLOW_RSA_1024 = "rsa-1024"
+
+SOUND_DIGESTS = ("sha256", "sha384", "sha512")
+
+
+def weak_key(subject: Subject) -> Iterator[Problem | str]:
+    """NIST SP 800-131A rev. 2, table 2: RSA keys have 2048 bits or more."""
+    key = subject.key
+    if not isinstance(key, RsaKeySpec) or key.size >= SMALLEST_RSA:
+        return
+    if key.size < SMALLEST_ALLOWED_RSA:
+        yield f"an RSA key of {key.size} bits is too weak"
+    elif ALLOW_RSA_1024 not in subject.allow:
+        yield Problem(
+            f"an RSA key of {key.size} bits is too weak: {SMALLEST_RSA} bits or more are sound",
+            f"if it must be, write `allow: [{ALLOW_RSA_1024}]` beside it",
+        )
+
+
+def unusual_key(subject: Subject) -> Iterator[str]:
+    """BR 6.1.5: keys are of a kind that verifiers know, and an RSA modulus is a multiple of eight bits."""
+    key = subject.key
+    if isinstance(key, OtherKey):
+        yield f"few programs know keys of type {key}"
+    elif isinstance(key, RsaKeySpec) and key.size % 8:
+        yield f"an RSA key of {key.size} bits is not a multiple of eight"
+
+
+def weak_digest(subject: Subject) -> Iterator[str]:
+    """RFC 9155 and BR 7.1.3.2: signatures over MD5 and SHA-1 can be forged."""
+    if subject.digest is not None and subject.digest not in SOUND_DIGESTS:
+        yield f"signatures with {subject.digest} are not sound; use one of {', '.join(SOUND_DIGESTS)}"
+
+
+def digest_fits_key(subject: Subject) -> Iterator[str]:
+    """RFC 8410, section 3, and RFC 9881, section 2: Ed25519, Ed448 and ML-DSA bring their own hash."""
+    key = subject.signing_key
+    brings_its_own = isinstance(key, EdKeySpec | MlDsaKeySpec)
+    if key is None or isinstance(key, OtherKey):
+        return
+    if brings_its_own and subject.digest is not None:
+        yield f"signatures of {key} keys bring their own hash, `{subject.digest}` cannot be chosen"
+    if not brings_its_own and subject.digest is None:
+        yield f"signatures of {key} keys need a digest"
+    if subject.is_pss and not isinstance(key, RsaKeySpec):
+        yield f"RSASSA-PSS needs an RSA key, the issuer's is {key}"
+
+
+def key_usage_fits_key(subject: Subject) -> Iterator[str]:
+    """RFC 3279, 2.3.1 (RSA); RFC 8813, section 3 (EC); RFC 8410, section 5 (EdDSA); RFC 9881, section 5 (ML-DSA)."""
+    key, usages = subject.key, subject.key_usage or ()
+    for usage in usages:
+        if usage in _IMPOSSIBLE_USAGES.get(type(key), ()):
+            yield f"a key of type {key} cannot be used for {usage}"
+
+
+_ENCIPHERMENT = ("key_encipherment", "data_encipherment")
+_IMPOSSIBLE_USAGES: Mapping[type, tuple[str, ...]] = {
+    RsaKeySpec: ("key_agreement", "encipher_only", "decipher_only"),
+    EcKeySpec: _ENCIPHERMENT,
+    EdKeySpec: (*_ENCIPHERMENT, "key_agreement", "encipher_only", "decipher_only"),
+    MlDsaKeySpec: (*_ENCIPHERMENT, "key_agreement", "encipher_only", "decipher_only"),
+}
+
+
+def key_usage_bits(subject: Subject) -> Iterator[str]:
+    """RFC 5280, 4.2.1.3: at least one bit is set; the two `only` bits mean nothing without key_agreement."""
+    usages = subject.key_usage
+    if usages is None:
+        return
+    if not usages:
+        yield "key usage allows nothing at all"
+    only = [usage for usage in ("encipher_only", "decipher_only") if usage in usages]
+    if only and "key_agreement" not in usages:
+        yield f"key usage {only[0]} means nothing without key_agreement"
+
+
+def tls_key_usage(subject: Subject) -> Iterator[str]:
+    """RFC 8446, 4.4.2.2: the key usage of a TLS certificate allows digital_signature."""
+    usages = subject.key_usage
+    if (subject.is_server or subject.is_client) and usages is not None and "digital_signature" not in usages:
+        yield "the key usage of a TLS certificate lacks digital_signature"
+
+
+def rsa_server_key_usage(subject: Subject) -> Iterator[str]:
+    """NSS (Firefox) refuses RSA server certificates whose key usage lacks keyEncipherment: RFC 5246, 7.4.2."""
+    usages = subject.key_usage
+    is_rsa_server = subject.is_server and isinstance(subject.key, RsaKeySpec)
+    if is_rsa_server and usages is not None and "key_encipherment" not in usages:
+        yield "NSS refuses an RSA server certificate without key usage key_encipherment"

@@ -1,0 +1,148 @@
+"""What the rules look at, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pkiplan.model.extensions import (
+    EXTENDED_KEY_USAGES,
+    EXTENSION_OIDS,
+    BasicConstraints,
+    ExtendedKeyUsage,
+    Extension,
+    KeyUsage,
+    NameConstraints,
+    SubjectAltName,
+)
+from pkiplan.model.keys import ManagedKey, ObservedKeySpec
+from pkiplan.model.names import DistinguishedName, GeneralName
+from pkiplan.model.observed import ObservedCertificate
+from pkiplan.model.resource import Resource
+
+SERVER_AUTH = EXTENDED_KEY_USAGES["server_auth"]
+CLIENT_AUTH = EXTENDED_KEY_USAGES["client_auth"]
+OCSP_SIGNING = EXTENDED_KEY_USAGES["ocsp_signing"]
+TIME_STAMPING = EXTENDED_KEY_USAGES["time_stamping"]
+ANY_USAGE = EXTENDED_KEY_USAGES["any"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the rules look at: one certificate as declared or as it is, and the authorities above, nearest first.
+
+    `is_authority` is what it is meant to be. `profile` is empty for a certificate that was only found. `key` of
+    None is a key that is not known yet.
+    """
+
+    name: DistinguishedName
+    extensions: tuple[Extension, ...]
+    key: ObservedKeySpec | None
+    digest: str | None
+    is_pss: bool
+    is_authority: bool
+    is_self_issued: bool
+    lifetime: timedelta | None
+    profile: str = ""
+    allow: Collection[str] = frozenset()
+    observed: ObservedCertificate | None = None
+    authorities: tuple[Subject, ...] = ()
+
+    def extension(self, word: str) -> Extension | None:
+        """Return an extension by the manifest's word."""
+        oid = EXTENSION_OIDS[word]
+        return next((extension for extension in self.extensions if extension.oid == oid), None)
+
+    @property
+    def basic_constraints(self) -> BasicConstraints | None:
+        """Return basic constraints, or None where there are none."""
+        return next((e.value for e in self.extensions if isinstance(e.value, BasicConstraints)), None)
+
+    @property
+    def key_usage(self) -> tuple[str, ...] | None:
+        """List the key usages; None where they are not restricted."""
+        return next((e.value.usages for e in self.extensions if isinstance(e.value, KeyUsage)), None)
+
+    @property
+    def extended_key_usage(self) -> tuple[str, ...]:
+        """List the extended key usages; empty where they are not restricted."""
+        return next((e.value.oids for e in self.extensions if isinstance(e.value, ExtendedKeyUsage)), ())
+
+    @property
+    def names(self) -> tuple[GeneralName, ...]:
+        """List the subject alternative names."""
+        return next((e.value.names for e in self.extensions if isinstance(e.value, SubjectAltName)), ())
+
+    @property
+    def name_constraints(self) -> NameConstraints | None:
+        """Return the name constraints, or None where there are none."""
+        return next((e.value for e in self.extensions if isinstance(e.value, NameConstraints)), None)
+
+    @property
+    def signing_key(self) -> ObservedKeySpec | None:
+        """Return the key that signs this certificate, as far as it is known."""
+        if self.is_self_issued:
+            return self.key
+        return self.authorities[0].key if self.authorities else None
+
+    @property
+    def is_server(self) -> bool:
+        """Tell whether a TLS server is to show this certificate."""
+        return not self.is_authority and SERVER_AUTH in self.extended_key_usage
+
+    @property
+    def is_client(self) -> bool:
+        """Tell whether a TLS client is to show this certificate."""
+        return not self.is_authority and CLIENT_AUTH in self.extended_key_usage
+
+
+def declared_subject(resource: Resource, authorities: tuple[Resource, ...] = ()) -> Subject:
+    """See a declared resource as the rules see it."""
+    validity = resource.validity
+    lifetime = validity.lifetime
+    if lifetime is None and validity.not_before is not None and validity.not_after is not None:
+        lifetime = validity.not_after - validity.not_before
+    return Subject(
+        name=resource.subject,
+        extensions=resource.extensions,
+        key=resource.key.spec if isinstance(resource.key, ManagedKey) else None,
+        digest=resource.digest,
+        is_pss=resource.rsa_pss,
+        is_authority=resource.is_authority,
+        is_self_issued=resource.is_self_issued,
+        lifetime=lifetime,
+        profile=resource.profile,
+        allow=resource.allow,
+        authorities=tuple(declared_subject(authority) for authority in authorities),
+    )
+
+
+def observed_subject(
+    certificate: ObservedCertificate,
+    authorities: tuple[ObservedCertificate, ...] = (),
+    *,
+    allow: Collection[str] = frozenset(),
+) -> Subject:
+    """See a certificate that exists as the rules see it."""
+    return Subject(
+        name=certificate.subject,
+        extensions=certificate.extensions,
+        key=certificate.key_spec,
+        digest=certificate.signature_digest,
+        is_pss=certificate.signature_is_pss,
+        is_authority=certificate.is_authority,
+        is_self_issued=certificate.issuer_der == certificate.subject_der,
+        lifetime=certificate.not_after - certificate.not_before,
+        allow=allow,
+        observed=certificate,
+        authorities=tuple(observed_subject(authority) for authority in authorities),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a rule found, with the way out where there is one."""
+
+    summary: str
+    hint: str = ""
