@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "verify": "pkiplan.cli.verify:verify",
     "status": "pkiplan.cli.status:status",
     "show": "pkiplan.cli.show:show",
+    "lint": "pkiplan.cli.lint:lint",
     "schema": "pkiplan.cli.schema:schema",
     "completion": "pkiplan.cli.completion:completion",
 }

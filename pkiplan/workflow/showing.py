@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pkiplan.errors import PkiplanError
-from pkiplan.model.observed import FileFacts, Found, ObservedCertificate
+from pkiplan.model.observed import Found, ObservedCertificate
 from pkiplan.plan.shown import Shown, ShownCertificate, ShownPlan
 from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from pkiplan.model.resource import Resource
     from pkiplan.plan.changes import Change
-
-LARGEST_FILE = 64 * 1024 * 1024
-NO_FILE_FACTS = FileFacts(sha256="", mode=0, uid=0, gid=0, owner="", group="")
 
 
 def show(request: PlanRequest, subject: str) -> Shown | ShownPlan:
@@ -41,36 +38,20 @@ def _saved_plan(path: str) -> ShownPlan:
 
 
 def _certificates_in(path: str) -> Iterator[ShownCertificate]:
-    from pkiplan.x509.parse import certificate_facts, load_pem_certificates
+    from pkiplan.workflow.certificate_files import issuers_above, read_certificate_files
 
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_FILE)
-    except OSError as error:
-        raise PkiplanError.of(f"cannot read {path}: {error.strerror}", code="unreadable") from None
-    parsed = load_pem_certificates(data)
-    keys = [certificate.public_key() for certificate in parsed]
-    facts = [certificate_facts(certificate, file=NO_FILE_FACTS, candidates=keys) for certificate in parsed]
-    for number, (certificate, observed) in enumerate(zip(parsed, facts, strict=True), start=1):
+    read = read_certificate_files([path])
+    if read.problems:
+        raise PkiplanError(*read.problems)
+    facts = [one.facts for one in read.certificates]
+    for one in read.certificates:
         yield ShownCertificate(
-            title=path if len(parsed) == 1 else f"{path}, certificate {number} of {len(parsed)}",
+            title=one.title,
             path=path,
-            certificate=observed,
-            chain=tuple(_above(observed, facts)),
-            pem=_pem(certificate),
+            certificate=one.facts,
+            chain=tuple(issuers_above(one.facts, facts)),
+            pem=_pem(one.certificate),
         )
-
-
-def _above(certificate: ObservedCertificate, others: Sequence[ObservedCertificate]) -> Iterator[ObservedCertificate]:
-    """Follow the issuers as far as they are at hand; each at most once, so that a loop ends."""
-    left = list(others)
-    while certificate.subject_der != certificate.issuer_der:
-        issuer = next((other for other in left if other.spki_sha256 in certificate.verified_by), None)
-        if issuer is None or issuer is certificate:
-            return
-        yield issuer
-        left.remove(issuer)
-        certificate = issuer
 
 
 def _resources(planned: PlannedSite, subject: str) -> Iterator[ShownCertificate]:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast, get_args
 
 from cryptography import x509
@@ -43,26 +44,39 @@ def _damaged(summary: str) -> KeyMaterialError:
     return KeyMaterialError(Diagnostic(summary=summary, code="damaged"))
 
 
+@dataclass(frozen=True, slots=True)
+class PemBlock:
+    """A certificate's block of a PEM file, not yet parsed, and the line it begins at."""
+
+    line: int
+    data: bytes
+
+    def load(self) -> x509.Certificate:
+        """Parse the certificate."""
+        try:
+            return x509.load_pem_x509_certificate(self.data)
+        except _UNPARSABLE:
+            raise _damaged("a certificate does not parse") from None
+
+
 def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
     """Read every certificate of a PEM file, in order; text around the blocks and blocks of other kinds are skipped."""
+    return tuple(block.load() for block in pem_blocks(data))
+
+
+def pem_blocks(data: bytes, most: int = MOST_CERTIFICATES) -> tuple[PemBlock, ...]:
+    """Find every certificate of a PEM file, in order."""
     if len(data) > LARGEST_PEM:
         raise _damaged(f"{len(data)} bytes are too many for a certificate file (at most {LARGEST_PEM})")
     begun = len(_PEM_BEGIN_CERTIFICATE.findall(data))
-    if begun > MOST_CERTIFICATES:
-        raise _damaged(f"{begun} certificates are too many for one file (at most {MOST_CERTIFICATES})")
+    if begun > most:
+        raise _damaged(f"{begun} certificates are too many for one file (at most {most})")
     if begun == 0:
         raise _damaged("holds no certificate in PEM form" if data.strip() else "is empty")
-    blocks = _PEM_CERTIFICATE.findall(data)
-    if len(blocks) != begun:
+    found = tuple(_PEM_CERTIFICATE.finditer(data))
+    if len(found) != begun:
         raise _damaged("a certificate is cut short")
-    return tuple(_load_block(block) for block in blocks)
-
-
-def _load_block(block: bytes) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(block)
-    except _UNPARSABLE:
-        raise _damaged("a certificate does not parse") from None
+    return tuple(PemBlock(data.count(b"\n", 0, match.start()) + 1, match[0]) for match in found)
 
 
 def load_der_certificate(data: bytes) -> x509.Certificate:
@@ -131,7 +145,7 @@ def _facts(
     extensions = CertificateExtensions(certificate, parts)
     subject_key_id = extensions.get(x509.SubjectKeyIdentifier)
     authority_key_id = extensions.get(x509.AuthorityKeyIdentifier)
-    own_key = _public_key(certificate)
+    own_key = public_key_of(certificate)
     keys = [*candidates]
     if own_key is not None and parts.issuer == parts.subject:
         keys.append(own_key)
@@ -160,7 +174,8 @@ def _facts(
     )
 
 
-def _public_key(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:
+def public_key_of(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:
+    """Return a certificate's public key, or None where nobody here knows its kind."""
     try:
         return certificate.public_key()
     except _UNPARSABLE:

@@ -23,12 +23,20 @@ def is_installed() -> bool:
     return importlib.util.find_spec("pkilint") is not None
 
 
+def installed_version() -> str | None:
+    """Return pkilint's version, or None where it is not there."""
+    from importlib.metadata import version
+
+    return version("pkilint") if is_installed() else None
+
+
 def lint_with_pkilint(
     certificate: x509.Certificate,
     *,
     what: str = "",
     place: Place | None = None,
     disabled: Collection[str] = frozenset(),
+    silencer: str = "`lint: {{disable: ['{}']}}`",
 ) -> tuple[Diagnostic, ...]:
     """Hold a certificate against pkilint's rules; a rule's id here is `pkilint:` and its own code."""
     from pkilint import loader, validation
@@ -45,7 +53,7 @@ def lint_with_pkilint(
             summary=f"{what}: {_told(described)}" if what else _told(described),
             code=_id(described),
             place=place,
-            hint=f"pkilint; `lint: {{disable: ['{_id(described)}']}}` silences this",
+            hint=f"pkilint; {silencer.format(_id(described))} silences this",
         )
         for result in _rules().validate(document.root)
         for described in result.finding_descriptions

@@ -21,6 +21,15 @@ def test_help_texts(page: str, capsys: pytest.CaptureFixture[str], monkeypatch: 
     compare_blocks(ROOT / page, "help", help_of)
 
 
+def test_rules_of_lint(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed(line: str) -> str:
+        capsys.readouterr()
+        assert run(line.split()[1:]) == 0
+        return capsys.readouterr().out
+
+    compare_blocks(ROOT / "docs" / "lint.md", "rules", listed)
+
+
 def test_every_command_has_its_place() -> None:
     text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 

@@ -626,6 +626,17 @@ def test_an_authority_without_a_key_identifier_is_found() -> None:
     }
 
 
+# Tried on files, in tests/cli/test_lint.py.
+BESIDE_OTHERS = {
+    "signature",
+    "issuer-is-an-authority",
+    "issuer-key-identifier",
+    "within-validity",
+    "outlives-issuer",
+    "chain-order",
+}
+
+
 def test_every_rule_is_tried_here_and_cites_its_standard() -> None:
     tried = {row[0] for row in UNSOUND} | {
         "alternative-names",
@@ -635,6 +646,7 @@ def test_every_rule_is_tried_here_and_cites_its_standard() -> None:
         "subject-key-identifier",
         "authority-key-identifier",
         "authority-key-identifier-alone",
+        *BESIDE_OTHERS,
     }
 
     assert set(LINTS) == tried

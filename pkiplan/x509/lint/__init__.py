@@ -14,9 +14,19 @@ from pkiplan.diagnostics import Diagnostic, Place, Severity
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509.lint import authorities, constraints, extensions, finished, keys, names, purposes, validity
-from pkiplan.x509.lint.subject import Problem, Subject, declared_subject, observed_subject
+from pkiplan.x509.lint import surroundings as around
+from pkiplan.x509.lint.subject import Problem, Subject, Surroundings, declared_subject, observed_subject
 
-__all__ = ["LINTS", "PKILINT_PREFIX", "Lint", "lint", "lint_certificate", "lint_resource"]
+__all__ = [
+    "LINTS",
+    "ON_THE_COMMAND_LINE",
+    "PKILINT_PREFIX",
+    "Lint",
+    "lint",
+    "lint_certificate",
+    "lint_file_certificate",
+    "lint_resource",
+]
 
 # The ids of the rules that come with the extra `pkiplan[lint]` begin so; pkilint itself knows which there are.
 PKILINT_PREFIX = "pkilint:"
@@ -31,6 +41,11 @@ class Lint:
     severity: Severity
     citation: str
     rule: Rule
+
+    @property
+    def text(self) -> str:
+        """Say in one sentence what the rule asks for."""
+        return (self.rule.__doc__ or "").partition("\n")[0]
 
 
 _E, _W = Severity.ERROR, Severity.WARNING
@@ -89,29 +104,45 @@ LINTS: dict[str, Lint] = {
     "subject-key-identifier": Lint(_E, "RFC 5280, 4.2.1.2", finished.subject_key_identifier),
     "authority-key-identifier": Lint(_E, "RFC 5280, 4.2.1.1", finished.authority_key_identifier),
     "authority-key-identifier-alone": Lint(_W, "BR 7.1.2.11.1", finished.authority_key_identifier_alone),
+    "signature": Lint(_E, "RFC 5280, 6.1.3 (a) (1)", around.signature),
+    "issuer-is-an-authority": Lint(_E, "RFC 5280, 6.1.4 (k), (n)", around.issuer_is_an_authority),
+    "issuer-key-identifier": Lint(_E, "RFC 5280, 4.2.1.1", around.issuer_key_identifier),
+    "within-validity": Lint(_W, "RFC 5280, 6.1.3 (a) (2)", around.within_validity),
+    "outlives-issuer": Lint(_W, "RFC 5280, 6.1", around.outlives_issuer),
+    "chain-order": Lint(_W, "RFC 8446, 4.4.2", around.chain_order),
 }
 
 
+# How a person silences a rule for what a manifest declares, and for what is only a file.
+_IN_A_MANIFEST = "`lint: {{disable: [{}]}}`"
+ON_THE_COMMAND_LINE = "`--disable {}`"
+
+
 def lint(
-    subject: Subject, *, what: str = "", place: Place | None = None, disabled: Collection[str] = frozenset()
+    subject: Subject,
+    *,
+    what: str = "",
+    place: Place | None = None,
+    disabled: Collection[str] = frozenset(),
+    silencer: str = _IN_A_MANIFEST,
 ) -> tuple[Diagnostic, ...]:
     """Hold a certificate against every rule that is not disabled, in the order of the table."""
     return tuple(
-        _diagnostic(name, rule, problem if isinstance(problem, Problem) else Problem(problem), what, place)
+        Diagnostic(
+            severity=rule.severity,
+            summary=f"{what}: {problem.summary}" if what else problem.summary,
+            code=name,
+            place=place,
+            hint=problem.hint or f"{rule.citation}; {silencer.format(name)} silences this",
+        )
         for name, rule in LINTS.items()
         if name not in disabled
-        for problem in rule.rule(subject)
+        for problem in _problems(rule, subject)
     )
 
 
-def _diagnostic(name: str, rule: Lint, problem: Problem, what: str, place: Place | None) -> Diagnostic:
-    return Diagnostic(
-        severity=rule.severity,
-        summary=f"{what}: {problem.summary}" if what else problem.summary,
-        code=name,
-        place=place,
-        hint=problem.hint or f"{rule.citation}; `lint: {{disable: [{name}]}}` silences this",
-    )
+def _problems(rule: Lint, subject: Subject) -> Iterable[Problem]:
+    return (problem if isinstance(problem, Problem) else Problem(problem) for problem in rule.rule(subject))
 
 
 def lint_resource(resource: Resource, above: tuple[Resource, ...] = ()) -> tuple[Diagnostic, ...]:
@@ -132,3 +163,17 @@ def lint_certificate(
 ) -> tuple[Diagnostic, ...]:
     """Hold a certificate that exists against the rules, with the authorities above it, nearest first."""
     return lint(observed_subject(certificate, above, allow=allow), what=what, place=place, disabled=disabled)
+
+
+def lint_file_certificate(
+    certificate: ObservedCertificate,
+    above: tuple[ObservedCertificate, ...],
+    surroundings: Surroundings,
+    *,
+    what: str,
+    place: Place,
+    disabled: Collection[str],
+) -> tuple[Diagnostic, ...]:
+    """Hold a certificate of a file, whoever made it, against the rules and against those it was found with."""
+    subject = observed_subject(certificate, above, surroundings=surroundings)
+    return lint(subject, what=what, place=place, disabled=disabled, silencer=ON_THE_COMMAND_LINE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pkiplan.model.extensions import (
     EXTENDED_KEY_USAGES,
@@ -29,11 +29,24 @@ ANY_USAGE = EXTENDED_KEY_USAGES["any"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a certificate that exists was found, and when it was looked at.
+
+    `namesakes` are the certificates at hand whose subject is its issuer's name, whether they signed it or not.
+    `predecessor` is the certificate before it, in a file that is a chain.
+    """
+
+    now: datetime
+    namesakes: tuple[ObservedCertificate, ...] = ()
+    predecessor: ObservedCertificate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What the rules look at: one certificate as declared or as it is, and the authorities above, nearest first.
 
     `is_authority` is what it is meant to be. `profile` is empty for a certificate that was only found. `key` of
-    None is a key that is not known yet.
+    None is a key that is not known yet. `surroundings` are known of a certificate in a file.
     """
 
     name: DistinguishedName
@@ -48,6 +61,7 @@ class Subject:
     allow: Collection[str] = frozenset()
     observed: ObservedCertificate | None = None
     authorities: tuple[Subject, ...] = ()
+    surroundings: Surroundings | None = None
 
     def extension(self, word: str) -> Extension | None:
         """Return an extension by the manifest's word."""
@@ -123,6 +137,7 @@ def observed_subject(
     authorities: tuple[ObservedCertificate, ...] = (),
     *,
     allow: Collection[str] = frozenset(),
+    surroundings: Surroundings | None = None,
 ) -> Subject:
     """See a certificate that exists as the rules see it."""
     return Subject(
@@ -137,6 +152,7 @@ def observed_subject(
         allow=allow,
         observed=certificate,
         authorities=tuple(observed_subject(authority) for authority in authorities),
+        surroundings=surroundings,
     )
 
 

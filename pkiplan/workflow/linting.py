@@ -1,0 +1,95 @@
+"""The lint of certificates that exist, whoever made them, each beside those it is given with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pkiplan.diagnostics import Diagnostic
+from pkiplan.errors import PkiplanError
+from pkiplan.model.observed import ObservedCertificate
+from pkiplan.workflow.certificate_files import FileCertificate, issuers_above, read_certificate_files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule as a person looks it up: its id, how much it weighs, which standard says so, and what it says."""
+
+    id: str
+    severity: str
+    citation: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linted:
+    """What was found in some files; `pkilint` is the version that was asked too, or None."""
+
+    certificates: int
+    diagnostics: tuple[Diagnostic, ...]
+    pkilint: str | None
+
+
+def lint(paths: Sequence[str], *, now: datetime, disabled: Sequence[str] = ()) -> Linted:
+    """Hold every certificate of some files against our rules, and against pkilint's where it is installed."""
+    from pkiplan.x509 import pkilint_rules
+
+    _refuse_unknown(disabled)
+    read = read_certificate_files(paths)
+    found = [*read.problems]
+    for one in read.certificates:
+        found += _findings(one, read.certificates, now, disabled)
+    return Linted(
+        certificates=len(read.certificates), diagnostics=tuple(found), pkilint=pkilint_rules.installed_version()
+    )
+
+
+def lint_rules() -> tuple[Rule, ...]:
+    """List our own rules, in the order in which they are asked."""
+    from pkiplan.x509.lint import LINTS
+
+    return tuple(
+        Rule(id=name, severity=rule.severity.value, citation=rule.citation, text=rule.text)
+        for name, rule in LINTS.items()
+    )
+
+
+def _refuse_unknown(disabled: Sequence[str]) -> None:
+    from difflib import get_close_matches
+
+    from pkiplan.x509.lint import LINTS, PKILINT_PREFIX
+
+    for name in disabled:
+        if name not in LINTS and not name.startswith(PKILINT_PREFIX):
+            nearest = get_close_matches(name, LINTS, n=1)
+            hint = f"did you mean `{nearest[0]}`?" if nearest else "`pkiplan lint --rules` lists them"
+            raise PkiplanError.of(f"`--disable`: no rule `{name}`", hint=hint, code="usage")
+
+
+def _findings(
+    one: FileCertificate, everyone: Sequence[FileCertificate], now: datetime, disabled: Sequence[str]
+) -> Iterator[Diagnostic]:
+    from pkiplan.x509 import pkilint_rules
+    from pkiplan.x509.lint import ON_THE_COMMAND_LINE, lint_file_certificate
+    from pkiplan.x509.lint.subject import Surroundings
+
+    facts = [other.facts for other in everyone]
+    surroundings = Surroundings(
+        now=now,
+        namesakes=tuple(other for other in facts if other.subject_der == one.facts.issuer_der),
+        predecessor=_predecessor(one, everyone),
+    )
+    above = tuple(issuers_above(one.facts, facts))
+    yield from lint_file_certificate(one.facts, above, surroundings, what=one.title, place=one.place, disabled=disabled)
+    if pkilint_rules.is_installed():
+        yield from pkilint_rules.lint_with_pkilint(
+            one.certificate, what=one.title, place=one.place, disabled=disabled, silencer=ON_THE_COMMAND_LINE
+        )
+
+
+def _predecessor(one: FileCertificate, everyone: Sequence[FileCertificate]) -> ObservedCertificate | None:
+    """Find the certificate before this one in a file that is a chain, which is one that begins with a leaf."""
+    file = [other for other in everyone if other.path == one.path]
+    place = file.index(one)
+    return file[place - 1].facts if place and not file[0].facts.is_authority else None
