@@ -41,6 +41,7 @@ class CaDatabase:
     run: str
     serials: set[int] = field(default_factory=set)
     _is_ready: bool = False
+    _is_new: bool = False
     _ends_with_newline: bool = True
     _unsynced: list[str] = field(default_factory=list)
     _index_is_unsynced: bool = False
@@ -91,8 +92,28 @@ class CaDatabase:
                 filesystem.sync_directory(opened)
             self._index_is_unsynced = False
 
+    def withdraw(self) -> None:
+        """Remove a database that this run began, when nothing that it lists will ever be published.
+
+        An authority that never came to be has issued nothing; one that was there before keeps every line.
+        """
+        with self._lock:
+            if not self._is_new:
+                return
+            with self.tree.directory(self.directory) as opened:
+                for name in (
+                    INDEX_FILE,
+                    INDEX_ATTRIBUTES_FILE,
+                    SERIAL_FILE,
+                    CRL_NUMBER_FILE,
+                    NEW_CERTIFICATES_DIRECTORY,
+                ):
+                    filesystem.remove_tree(opened, name)
+            self._unsynced, self._index_is_unsynced, self._is_ready, self._is_new = [], False, False, False
+
     def _prepare(self, opened: int) -> None:
         index = _content(opened, INDEX_FILE, LARGEST_INDEX)
+        self._is_new = index is None
         if index is None:
             filesystem.create_file(opened, INDEX_FILE, b"", PUBLIC)
             index = b""

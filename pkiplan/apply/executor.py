@@ -24,6 +24,7 @@ from pkiplan.apply.issuing import issue
 from pkiplan.apply.journal import Journal, new_journal
 from pkiplan.apply.order import levels, waiting_for
 from pkiplan.apply.placing import kept_names, put_in_place
+from pkiplan.apply.rehearsal import Rehearsal, Waiting
 from pkiplan.apply.results import (
     ApplyEvent,
     ApplyReport,
@@ -67,12 +68,14 @@ def apply_plan(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
     cache: Cache | None = None,
+    rehearsal: Rehearsal | None = None,
 ) -> ApplyReport:
     """Carry out the pending changes of a plan that was made from this very state; the site's lock must be held.
 
     Raises `PkiplanError` before the first write when something is known to fail. `jobs` changes are worked on side by
     side. `stop` asks to begin nothing more; what is whole by then is still switched. What encrypted files hold is put
-    into the `cache`, for the caller to save.
+    into the `cache`, for the caller to save. `rehearsal` tries what is whole before it is switched; where it says why
+    not, nothing is.
     """
     if plan.refusals:
         raise PkiplanError(*plan.refusals)
@@ -86,7 +89,8 @@ def apply_plan(
         preflight.check(work)
         directories = {a: site.resources[a].directory for a in changes if a in site.resources}
         journal = new_journal(tree, run, now, directories)
-        return _Executor(work, journal, max(1, jobs), progress or _tell_nobody, stop or threading.Event()).run()
+        executor = _Executor(work, journal, max(1, jobs), progress or _tell_nobody, stop or threading.Event())
+        return executor.run(rehearsal)
     finally:
         tree.close()
 
@@ -106,7 +110,7 @@ class _Executor:
         self._told = threading.Lock()
         self._is_clean = True
 
-    def run(self) -> ApplyReport:
+    def run(self, rehearsal: Rehearsal | None) -> ApplyReport:
         """Do it all, and report."""
         pending = list(self._work.changes.values())
         resources = [change for change in pending if change.action is not Action.REMOVE]
@@ -116,6 +120,8 @@ class _Executor:
             for level in levels(self._work.site, resources):
                 self._each(level, self._make_files)
             self._work.forget_everything()
+            if rehearsal is not None:
+                self._rehearse(rehearsal, pending)
             self._switch_all(resources)
             self._each([change for change in pending if change.action is Action.REMOVE], self._remove)
             self._tidy(resources)
@@ -236,6 +242,17 @@ class _Executor:
             is_last = self._waiting[issuer] <= 0
         if is_last:
             self._work.forget_signing_key(issuer)
+
+    def _rehearse(self, rehearsal: Rehearsal, pending: Sequence[Change]) -> None:
+        """Let what is whole be tried; where it may not be switched, nothing is, and nothing is removed either."""
+        whole = [c.address for c in pending if c.address not in self._outcomes and c.action is not Action.REMOVE]
+        why_not = rehearsal(Waiting(frozenset(whole), self._work)) if whole else ""
+        if not why_not:
+            return
+        for change in pending:
+            self._finish(change, NotRun(why_not))
+        with contextlib.suppress(OSError):
+            self._work.withdraw_databases()
 
     def _switch_all(self, changes: Sequence[Change]) -> None:
         """Switch everything that is whole, issuers before what they issue, group by group."""

@@ -168,6 +168,11 @@ class Work:
                 self._databases[authority.address] = database_of(self.tree, authority, self.generation.run, known)
             return self._databases[authority.address]
 
+    def withdraw_databases(self) -> None:
+        """Remove the databases that this run began, because nothing of it will be published."""
+        for database in list(self._databases.values()):
+            database.withdraw()
+
     def sync_databases(self) -> None:
         """Put the lines of everything signed so far on the disk."""
         for database in list(self._databases.values()):

@@ -11,6 +11,7 @@ from pkiplan.cli import consent, options, statuses
 from pkiplan.cli.interrupts import stop_when_asked
 from pkiplan.cli.progress import apply_progress, verify_progress
 from pkiplan.cli.session import Session, session_of
+from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import PkiplanError
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ Examples:
 
 \b
 Exit status: 0 done or nothing to do, 1 error, a change that failed, or a key that is
-unreadable or damaged, 3 applied but verification found something unexpected,
+unreadable or damaged, 3 verification found something unexpected: after the changes
+were applied or, with `verify_before_switch: true`, before anything was replaced,
 130 interrupted.
 """
 
@@ -72,7 +74,8 @@ def apply(
 
     Plans anew, shows the plan and asks; only `yes` is accepted. A saved plan is carried out exactly or, when
     manifests, variables, files or the decision have changed since, refused. Existing private keys are never
-    overwritten. Afterwards everything that changed is verified with real handshakes.
+    overwritten. Afterwards everything that changed is verified with real handshakes; where the manifest says
+    `verify_before_switch: true`, also before it replaces what is there.
     """
     session = session_of(ctx, is_json=json)
     session.is_stream = json
@@ -92,6 +95,7 @@ def apply(
         return _status_of_plan(planned.plan)
     if not (yes or found.is_named):
         consent.ask("Apply this plan?", wanted="yes")
+    refused: list[VerifyReport] = []
     with stop_when_asked(session) as stop, apply_progress(session) as progress:
         report = workflow.apply(
             planned,
@@ -100,16 +104,36 @@ def apply(
             lock_timeout=seconds,
             progress=progress,
             stop=stop,
+            refused=refused.append,
         )
     _show_report(session, report)
+    for rehearsal in refused:
+        _show_verification(session, rehearsal)
+        session.diagnose([_NOTHING_REPLACED])
     if report.is_interrupted:
         return statuses.INTERRUPTED
+    if refused:
+        return statuses.UNEXPECTED
     verification = None if no_verify or not report.done else _verified(session, planned, report)
     if not report.is_complete:
         return statuses.FAILED
     if verification is not None and not verification.is_as_expected:
+        session.diagnose([_IN_PLACE_BUT_UNEXPECTED])
         return statuses.UNEXPECTED
     return _status_of_plan(planned.plan)
+
+
+_NOTHING_REPLACED = Diagnostic(
+    code="verification",
+    summary="what was to be applied does not verify, so nothing was replaced",
+    hint="the old certificates are still in their places; change what the checks above name, and apply again",
+)
+_IN_PLACE_BUT_UNEXPECTED = Diagnostic(
+    code="verification",
+    summary="the changes are in place, but verification found something unexpected",
+    hint="change what the checks above name, apply again, and look with `pkiplan verify --full`; what was replaced is "
+    "in the archive beside the certificates",
+)
 
 
 def _refuse_options_of_plan(found: ApplyInput, asked: PlanOptions, variables: list[str] | None) -> None:
@@ -192,17 +216,22 @@ def _show_report(session: Session, report: ApplyReport) -> None:
 
 def _verified(session: Session, planned: PlannedSite, report: ApplyReport) -> VerifyReport:
     from pkiplan import workflow
-    from pkiplan.report.verify import verify_json, verify_text
 
     with verify_progress(session) as progress:
         verification = workflow.verify_applied(planned, report, progress=progress)
+    _show_verification(session, verification)
+    return verification
+
+
+def _show_verification(session: Session, verification: VerifyReport) -> None:
+    from pkiplan.report.verify import verify_json, verify_text
+
     if session.is_json:
         session.line({"type": "verification"} | verify_json(verification))
     else:
         session.result(
             "\n" + verify_text(verification, colour=session.paints_result, verbose=session.is_verbose, is_brief=True)
         )
-    return verification
 
 
 def _status_of_plan(plan: Plan) -> int:

@@ -14,8 +14,10 @@ from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
 if TYPE_CHECKING:
     from threading import Event
 
+    from pkiplan.apply.rehearsal import Rehearsal, Waiting
     from pkiplan.apply.results import ApplyEvent, ApplyReport
     from pkiplan.plan.saved_plan import SavedPlan
+    from pkiplan.verify.results import VerifyReport
 
 Prompt = Callable[[str], str]
 
@@ -85,8 +87,13 @@ def apply(
     lock_timeout: float,
     progress: Callable[[ApplyEvent], None],
     stop: Event,
+    refused: Callable[[VerifyReport], None] = lambda _: None,
 ) -> ApplyReport:
-    """Carry a plan out under the site's lock, after making sure that it still is the plan."""
+    """Carry a plan out under the site's lock, after making sure that it still is the plan.
+
+    Where the site wants its new certificates verified before the switch and they do not hold, `refused` gets what
+    verification found, and nothing is replaced.
+    """
     from pkiplan.apply.executor import apply_plan
     from pkiplan.apply.lock import site_lock
     from pkiplan.plan.saved_plan import parse_plan_document
@@ -106,9 +113,23 @@ def apply(
             jobs=jobs or os.cpu_count() or 1,
             progress=progress,
             stop=stop,
+            rehearsal=_rehearsal(planned, refused) if planned.site.verify_before_switch else None,
         )
     _forget_last_plan(found)
     return report
+
+
+def _rehearsal(planned: PlannedSite, refused: Callable[[VerifyReport], None]) -> Rehearsal:
+    from pkiplan.workflow.verifying import verify_waiting
+
+    def rehearse(waiting: Waiting) -> str:
+        report = verify_waiting(planned, waiting)
+        if report.is_as_expected:
+            return ""
+        refused(report)
+        return "what is new does not verify, so nothing is replaced"
+
+    return rehearse
 
 
 def _forget_last_plan(found: ApplyInput) -> None:

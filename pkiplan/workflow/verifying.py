@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pkiplan.errors import PkiplanError
@@ -16,6 +17,7 @@ from pkiplan.workflow.planning import PlannedSite, PlanRequest
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pkiplan.apply.rehearsal import Waiting
     from pkiplan.apply.results import ApplyReport
     from pkiplan.model.site import Site
     from pkiplan.secrets import SecretResolver
@@ -46,6 +48,30 @@ def verify_applied(planned: PlannedSite, report: ApplyReport, *, progress: Progr
     return _verify(planned.site, planned.resolver, planned.request.now, scope, progress, jobs=None)
 
 
+def verify_waiting(planned: PlannedSite, waiting: Waiting) -> VerifyReport:
+    """Verify what waits for its switch, and everything beneath it as it would be then.
+
+    What is not new itself and does not verify as it lies on disk either is none of the switch's doing: it must not
+    keep what is sound from taking its place.
+    """
+    from pkiplan.verify.results import report_of
+    from pkiplan.verify.scope import VerifyScope
+
+    assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
+    verify = partial(_verify, planned.site, planned.resolver, planned.request.now, progress=None, jobs=None)
+    report = verify(VerifyScope(addresses=waiting.addresses, live=False), waiting=waiting)
+    bystanders = frozenset(result.subject for result in report.unexpected) - waiting.addresses
+    if not bystanders:
+        return report
+    today = verify(VerifyScope(addresses=bystanders, live=False))
+    broken = {result.subject for result in today.unexpected} & bystanders
+    return report_of(
+        (result for result in report.results if result.as_expected or result.subject not in broken),
+        stacks=report.stacks,
+        seconds=report.seconds,
+    )
+
+
 def _opened(request: PlanRequest, prompt: Prompt | None) -> tuple[Site, SecretResolver]:
     from pkiplan.secrets import SecretResolver
 
@@ -60,20 +86,26 @@ def _verify(
     scope: VerifyScope,
     progress: Progress | None,
     jobs: int | None,
+    waiting: Waiting | None = None,
 ) -> VerifyReport:
     from pkiplan.verify import verify_site
 
-    return verify_site(site, now=now, scope=scope, load=CredentialLoader(site, resolver), jobs=jobs, progress=progress)
+    load = CredentialLoader(site, resolver, waiting)
+    return verify_site(site, now=now, scope=scope, load=load, jobs=jobs, progress=progress)
 
 
 class CredentialLoader:
-    """Loads a resource's certificate, chain and trust anchor from disk; its key only when it is asked for."""
+    """Loads a resource's certificate, chain and trust anchor from disk; its key only when it is asked for.
 
-    def __init__(self, site: Site, resolver: SecretResolver) -> None:
+    Where new files are `waiting` for their switch, those are loaded in the place of what is there now.
+    """
+
+    def __init__(self, site: Site, resolver: SecretResolver, waiting: Waiting | None = None) -> None:
         from pkiplan.state.read import Reader
 
         self._site = site
         self._resolver = resolver
+        self._waiting = waiting
         self._reader = Reader(site, {})
         self._anchors: dict[str, bytes] = {}
 
@@ -104,6 +136,9 @@ class CredentialLoader:
         return self._read(resource, resource.certificate_file)
 
     def _read(self, resource: Resource, name: str) -> bytes:
+        new = None if self._waiting is None else self._waiting.read(resource, name)
+        if new is not None:
+            return new
         with self._reader.resource(resource.directory) as directory:
             found = directory.read(name)
         if isinstance(found, Found):
@@ -122,7 +157,8 @@ class CredentialLoader:
         if not isinstance(backend, ExportsKey):
             raise PkiplanError.of(f"the key of {resource.address} cannot leave its backend", code="no-key")
         passphrases = self._resolver.resolve_all(key.passphrases, base=self._site.base)
-        return backend.private_key_pem(self._site.path(resource, key.path), passphrases)
+        new = None if self._waiting is None else self._waiting.path(resource, key.path)
+        return backend.private_key_pem(new or self._site.path(resource, key.path), passphrases)
 
 
 def prove_cnf(request: PlanRequest, *, prompt: Prompt | None) -> VerifyReport:
