@@ -12,13 +12,8 @@ from datetime import timedelta
 from pkiplan.model.extensions import (
     EXTENSION_OIDS,
     BasicConstraints,
-    ExtendedKeyUsage,
     Extension,
-    ExtensionValue,
-    KeyUsage,
-    NameConstraints,
     SubjectAltName,
-    TlsFeature,
 )
 from pkiplan.model.keys import RsaKeySpec
 from pkiplan.model.names import DistinguishedName, NameAttribute
@@ -26,6 +21,7 @@ from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.model.validity import INCLUSIVE_SECOND, renewal_window
 from pkiplan.plan.changes import Action, FieldChange, Finding, Reason
+from pkiplan.plan.comparable import comparable
 from pkiplan.plan.descriptions import (
     day,
     declared_lifetime,
@@ -38,7 +34,6 @@ from pkiplan.plan.descriptions import (
     span,
 )
 from pkiplan.plan.difference import SAME, Difference, Differences, differs
-from pkiplan.plan.older_defaults import was_default
 from pkiplan.plan.outlook import Context, Outlook
 from pkiplan.plan.validity import planned_start
 
@@ -82,7 +77,7 @@ def _as_sequence(name: DistinguishedName) -> list[frozenset[NameAttribute]]:
     return [frozenset(rdn) for rdn in name.rdns]
 
 
-def extensions(resource: Resource, found: ObservedCertificate, context: Context) -> Differences:
+def extensions(resource: Resource, found: ObservedCertificate, _: Context) -> Differences:
     """Find extensions that are absent, too many, of another value or criticality; sets are compared as sets."""
     if resource.extensions == found.extensions:
         return SAME
@@ -91,7 +86,7 @@ def extensions(resource: Resource, found: ObservedCertificate, context: Context)
     return tuple(
         difference
         for oid in sorted(declared.keys() | observed.keys(), key=_extension_order)
-        for difference in _extension(oid, declared.get(oid), observed.get(oid), context)
+        for difference in _extension(oid, declared.get(oid), observed.get(oid))
     )
 
 
@@ -102,34 +97,12 @@ def _extension_order(oid: str) -> tuple[int, str]:
     return (_EXTENSION_ORDER.get(oid, len(_EXTENSION_ORDER)), oid)
 
 
-def _extension(oid: str, declared: Extension | None, observed: Extension | None, context: Context) -> Differences:
-    after, before = _comparable(declared), _comparable(observed)
-    word = extension_word(oid)
-    if after == before or was_default(context.older_defaults, word, declared, observed):
+def _extension(oid: str, declared: Extension | None, observed: Extension | None) -> Differences:
+    if comparable(declared) == comparable(observed):
         return SAME
     if oid == SUBJECT_ALT_NAME:
         return _names(declared, observed)
-    return differs(Action.MODIFY, Reason.EXTENSION_CHANGED, *_extension_change(word, observed, declared))
-
-
-def _comparable(extension: Extension | None) -> object:
-    return None if extension is None else (extension.critical, _as_set(extension.value))
-
-
-def _as_set(value: ExtensionValue) -> object:
-    match value:
-        case KeyUsage(usages=members):
-            return frozenset(members)
-        case ExtendedKeyUsage(oids=oids):
-            return frozenset(oids)
-        case SubjectAltName(names=names):
-            return frozenset(names)
-        case TlsFeature(features=features):
-            return frozenset(features)
-        case NameConstraints(permitted=permitted, excluded=excluded):
-            return frozenset(permitted), frozenset(excluded)
-        case _:
-            return value
+    return differs(Action.MODIFY, Reason.EXTENSION_CHANGED, *_extension_change(extension_word(oid), observed, declared))
 
 
 def _extension_change(word: str, observed: Extension | None, declared: Extension | None) -> tuple[str, FieldChange]:
@@ -168,7 +141,7 @@ def signature_algorithm(resource: Resource, found: ObservedCertificate, context:
     """Find another hash, or another RSA padding than declared."""
     declared = (resource.digest, _wants_pss(resource, context))
     observed = (found.signature_digest, found.signature_is_pss)
-    if declared == observed or was_default(context.older_defaults, "signature", declared, observed):
+    if declared == observed:
         return SAME
     before, after = _signature_text(*observed), _signature_text(*declared)
     return differs(
@@ -287,9 +260,7 @@ def declared_dates(resource: Resource, found: ObservedCertificate, context: Cont
         return _dates_differ(resource, found)
     if validity.lifetime is not None:
         tolerance = min(validity.lifetime / ADOPTED_SHARE, ADOPTED_TOLERANCE) if is_adopted(resource) else timedelta()
-        is_as_declared = abs(life - validity.lifetime) <= tolerance or was_default(
-            context.older_defaults, "lifetime", validity.lifetime, life
-        )
+        is_as_declared = abs(life - validity.lifetime) <= tolerance
         is_shorter = life < validity.lifetime
     elif validity.not_after is not None:
         is_as_declared = found.not_after == validity.not_after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pkiplan.diagnostics import Diagnostic, Severity
@@ -12,8 +12,8 @@ from pkiplan.model.resource import CNF_FILE, Resource
 from pkiplan.plan.certificate import compare, is_adopted
 from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, Reason
 from pkiplan.plan.descriptions import declared_fields, declared_lifetime, moment
-from pkiplan.plan.difference import SIGNING, Blocker, Differences, differs, strongest
-from pkiplan.plan.files import compare_certificate_file, compare_files, files_of
+from pkiplan.plan.difference import SIGNING, Blocker, Difference, Differences, differs, strongest
+from pkiplan.plan.files import CnfTexts, compare_certificate_file, compare_files, files_of
 from pkiplan.plan.key import KeyVerdict, is_generated, judge_key, shown_path
 from pkiplan.plan.outlook import Context
 from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_validity, useless_renewal
@@ -23,13 +23,15 @@ from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_v
 class Request:
     """What is asked of a resource beside its declaration, and what the planner's neighbours know of it.
 
-    `issued` are the certificates an authority, wholly gone, had issued.
+    `as_issued` is the declaration by the defaults under which what is there was made, where those were others than
+    today's. `issued` are the certificates an authority, wholly gone, had issued.
     """
 
     is_replaced: bool = False
     rekey: bool = False
+    as_issued: Resource | None = None
     issued: tuple[str, ...] = ()
-    cnf_digests: Mapping[str, str] = field(default_factory=dict)
+    cnf: CnfTexts = field(default_factory=CnfTexts)
     lint: Mapping[str, tuple[Diagnostic, ...]] = field(default_factory=dict)
 
 
@@ -43,18 +45,13 @@ class Decision:
 
 def decide(resource: Resource, found: ObservedResource, context: Context, request: Request) -> Decision | None:
     """Decide about one resource; None keeps it as it is."""
+    as_issued = request.as_issued or resource
     is_nothing_there = isinstance(found.key, Missing) and isinstance(found.certificate, Missing)
-    key = judge_key(
-        resource,
-        found,
-        context.site,
-        issued=request.issued,
-        rekey=request.rekey and not is_nothing_there,
-        older_defaults=context.older_defaults,
-    )
+    rekey = request.rekey and not is_nothing_there
+    key = judge_key(as_issued, found, context.site, issued=request.issued, rekey=rekey)
     if key.blocker is not None:
         return _blocked(resource, key.blocker)
-    content = _compare_certificate(resource, found, context)
+    content = _compare_certificate(as_issued, found, context)
     if isinstance(content, Blocker):
         return _blocked(resource, content)
     if request.is_replaced and not request.rekey and not isinstance(found.certificate, Missing):
@@ -62,7 +59,7 @@ def decide(resource: Resource, found: ObservedResource, context: Context, reques
     differences = (*key.differences, *content) if key.differences else content
     if differences and strongest(differences) in SIGNING:
         return _sign(resource, found, context, request, key, differences)
-    return _mend_files(resource, found, context, request, key, differences)
+    return _mend_files(as_issued, found, context, request, key, differences)
 
 
 def _compare_certificate(resource: Resource, found: ObservedResource, context: Context) -> Differences | Blocker:
@@ -118,7 +115,7 @@ def _sign(
         action=action,
         place=resource.place,
         findings=_findings(differences),
-        fields=_fields(resource, found, differences, validity),
+        fields=_fields(resource, found, (*differences, *_follows_today(resource, found, context, request)), validity),
         key=_key_step(resource, action, key),
         signs=True,
         not_before=validity.not_before,
@@ -154,6 +151,15 @@ def _key_step(resource: Resource, action: Action, key: KeyVerdict) -> KeyStep:
     if action is Action.RENEW and is_leaf and is_generated(resource) and not resource.reuse_key:
         return KeyStep.GENERATE
     return key.step
+
+
+def _follows_today(
+    resource: Resource, found: ObservedResource, context: Context, request: Request
+) -> Iterator[Difference]:
+    """List what was no reason to sign, because it was the default once, but changes with the signature."""
+    if request.as_issued is not None and isinstance(found.certificate, Found):
+        was_right = compare(request.as_issued, found.certificate.value, context)
+        yield from (other for other in compare(resource, found.certificate.value, context) if other not in was_right)
 
 
 def _fields(
@@ -202,7 +208,7 @@ def _mend_files(
     assert isinstance(found.certificate, Found)
     certificate = found.certificate.value
     own = compare_certificate_file(resource, certificate)
-    files = compare_files(resource, found, certificate, context, request.cnf_digests)
+    files = compare_files(resource, found, certificate, context, request.cnf)
     if not (differences or own or files):
         return None if key.offline is None else _blocked(resource, key.offline)
     differences = (*differences, *own, *(difference for _, answer in files for difference in answer))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pkiplan.model.keys import FileAttributes, ManagedKey
 from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedFile, ObservedResource, Unreadable
@@ -13,6 +14,27 @@ from pkiplan.plan.changes import Action, Reason
 from pkiplan.plan.difference import SAME, Differences, differs
 from pkiplan.plan.outlook import Context
 from pkiplan.plan.outputs import lags, output_lags
+
+
+def _no_older_texts(_address: str) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CnfTexts:
+    """The digests of what each resource's `openssl.cnf` may say, by address.
+
+    `older` are asked for only where the file does not say what it would today: what an older version wrote for the same
+    manifest is right, too, until something else writes it anew.
+    """
+
+    today: Mapping[str, str] = field(default_factory=dict)
+    older: Callable[[str], Iterable[str]] = _no_older_texts
+
+    def hold(self, address: str, sha256: str) -> bool:
+        """Tell whether a file with this digest is right; what nobody rendered cannot be wrong."""
+        wanted = self.today.get(address)
+        return wanted in (None, sha256) or sha256 in self.older(address)
 
 
 def files_of(resource: Resource, context: Context) -> tuple[str, ...]:
@@ -43,12 +65,11 @@ def compare_files(
     found: ObservedResource,
     certificate: ObservedCertificate,
     context: Context,
-    cnf_digests: Mapping[str, str],
+    cnf: CnfTexts,
 ) -> list[tuple[str, Differences]]:
     """List the derived files and outputs that have to be written again though the certificate stays, and why."""
     answers = [
-        (name, _compare_derived(name, resource, found, certificate, context, cnf_digests))
-        for name in context.derived_files
+        (name, _compare_derived(name, resource, found, certificate, context, cnf)) for name in context.derived_files
     ]
     answers += [(output.path, _compare_output(output, found, certificate, context)) for output in resource.outputs]
     return [answer for answer in answers if answer[1]]
@@ -60,14 +81,14 @@ def _compare_derived(
     found: ObservedResource,
     certificate: ObservedCertificate,
     context: Context,
-    cnf_digests: Mapping[str, str],
+    cnf: CnfTexts,
 ) -> Differences:
     observation = found.files.get(name)
     if not isinstance(observation, Found):
         return _absent(name, observation)
     file = observation.value
     is_cnf = name == CNF_FILE
-    lag = _cnf_lags(resource, file, cnf_digests) if is_cnf else _chain_lags(name, file, certificate, context)
+    lag = _cnf_lags(resource, file, cnf) if is_cnf else _chain_lags(name, file, certificate, context)
     attributes = attribute_differences(name, file.file, resource.attributes)
     return (*lag, *attributes) if lag or attributes else SAME
 
@@ -79,9 +100,8 @@ def _absent(name: str, observation: Missing | Unreadable | None) -> Differences:
     return differs(Action.REENCODE, Reason.FILE_MISSING, f"{name} is missing")
 
 
-def _cnf_lags(resource: Resource, file: ObservedFile, cnf_digests: Mapping[str, str]) -> Differences:
-    wanted = cnf_digests.get(resource.address)
-    if wanted is None or wanted == file.file.sha256:
+def _cnf_lags(resource: Resource, file: ObservedFile, cnf: CnfTexts) -> Differences:
+    if cnf.hold(resource.address, file.file.sha256):
         return SAME
     return differs(Action.REENCODE, Reason.FILE_CHANGED, f"{CNF_FILE} does not say what the manifest says")
 

@@ -13,7 +13,6 @@ from pkiplan.plan.attributes import attribute_differences
 from pkiplan.plan.changes import Action, FieldChange, KeyStep, Reason
 from pkiplan.plan.descriptions import several
 from pkiplan.plan.difference import SAME, Blocker, Differences, differs
-from pkiplan.plan.older_defaults import OlderDefault, was_default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,6 @@ def judge_key(
     *,
     issued: Sequence[str],
     rekey: bool,
-    older_defaults: Sequence[OlderDefault],
 ) -> KeyVerdict:
     """Tell what is wrong with a key. `issued` are certificates that an authority, wholly gone, had issued.
 
@@ -56,7 +54,7 @@ def judge_key(
         case Missing():
             return _missing(resource, found, site, issued)
         case Found(value=key):
-            return _found(resource, key, found, site, older_defaults)
+            return _found(resource, key, found, site)
 
 
 def spki_of(found: ObservedResource) -> str | None:
@@ -159,15 +157,14 @@ def _found(
     key: ObservedKey,
     found: ObservedResource,
     site: Site,
-    older_defaults: Sequence[OlderDefault],
 ) -> KeyVerdict:
     mismatch = _mismatch(resource, key, found)
-    other = _other_spec(resource.key, key, found, older_defaults)
+    other = _other_spec(resource.key, key, found)
     if isinstance(resource.key, ExternalKey) or resource.key.is_adopted:
         if other:
             return KeyVerdict(blocker=_given_otherwise(resource, other, site))
         return KeyVerdict(differences=mismatch) if mismatch else SOUND
-    form = _stored_otherwise(resource.key, key, older_defaults)
+    form = _stored_otherwise(resource.key, key)
     if not (mismatch or other or form):
         return SOUND
     return KeyVerdict(
@@ -194,14 +191,13 @@ def _other_spec(
     declared: KeySource,
     key: ObservedKey,
     found: ObservedResource,
-    older_defaults: Sequence[OlderDefault],
 ) -> Differences:
     if declared.spec is None:
         return SAME
     observed = key.spec
     if observed is None and isinstance(found.certificate, Found):  # encrypted: the certificate tells
         observed = found.certificate.value.key_spec
-    if observed is None or observed == declared.spec or was_default(older_defaults, "key", declared.spec, observed):
+    if observed is None or observed == declared.spec:
         return SAME
     before, after = str(observed), str(declared.spec)
     return differs(Action.REKEY, Reason.KEY_TYPE_CHANGED, f"key {before} → {after}", FieldChange("key", before, after))
@@ -218,18 +214,18 @@ def _given_otherwise(resource: Resource, other: Differences, site: Site) -> Bloc
     )
 
 
-def _stored_otherwise(declared: ManagedKey, key: ObservedKey, older_defaults: Sequence[OlderDefault]) -> Differences:
+def _stored_otherwise(declared: ManagedKey, key: ObservedKey) -> Differences:
     """Find a key file in another form, encryption, mode or owner than declared."""
     differences: list[Differences] = []
     wanted = declared.encryption if declared.passphrases else None
-    if key.encryption != wanted and not was_default(older_defaults, "key.encryption", wanted, key.encryption):
+    if key.encryption != wanted:
         before, after = _encryption_text(key.encryption), _encryption_text(wanted)
         change = FieldChange("key.encryption", before, after)
         message = f"key encryption {before} → {after}"
         differences.append(differs(Action.REENCODE, Reason.KEY_ENCRYPTION_CHANGED, message, change))
     # An encrypted key is PKCS#8 whatever form is declared (RFC 5958, 3).
     form = KeyForm.PKCS8 if declared.passphrases else declared.form
-    if key.form not in (None, form) and not was_default(older_defaults, "key.form", form, key.form):
+    if key.form not in (None, form):
         change = FieldChange("key.form", str(key.form), form.value)
         message = f"key form {key.form} → {form.value}"
         differences.append(differs(Action.REENCODE, Reason.KEY_FORM_CHANGED, message, change))

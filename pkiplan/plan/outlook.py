@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -15,7 +15,6 @@ from pkiplan.plan.changes import Action, Change, KeyStep, Reason
 from pkiplan.plan.difference import Blocker
 from pkiplan.plan.key import offline_way_out, spki_of
 from pkiplan.plan.name_encoding import encode_name
-from pkiplan.plan.older_defaults import OlderDefault
 from pkiplan.plan.validity import IssuerPeriod
 
 # Stands in a chain for the fingerprint of a certificate that this plan signs.
@@ -79,7 +78,6 @@ class Context:
     issuer: Outlook | None
     derived_files: tuple[str, ...] = ()
     holders: Mapping[int, Holder] = field(default_factory=dict)
-    older_defaults: Sequence[OlderDefault] = ()
 
     @property
     def period(self) -> IssuerPeriod | None:

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from pkiplan.model.site import Site
 
 
-def render_cnf(site: Site, resource: Resource) -> str:
-    """Render a resource's `openssl.cnf`; raise `PkiplanError` with its place for a value that cannot be written."""
+def render_cnf(site: Site, resource: Resource, *, older_templates: str | None = None) -> str:
+    """Render a resource's `openssl.cnf`; raise `PkiplanError` with its place for a value that cannot be written.
+
+    `older_templates` are those of an earlier version, where they differ from today's.
+    """
     from pkiplan.render.cnf import render
 
-    return render(site, resource)
+    return render(site, resource, older_templates)
 
 
 def cnf_digest(text: str) -> str:

@@ -26,13 +26,13 @@ _SECTION = re.compile(r"\s*\[\s*([^\]]*?)\s*\]")
 _SETTING = re.compile(r"\s*([^=#]*?)\s*=")
 
 
-def render(site: Site, resource: Resource) -> str:
+def render(site: Site, resource: Resource, older_templates: str | None = None) -> str:
     """Render a resource's `openssl.cnf`; the same site gives the same text."""
     problems: list[str] = []
     values = view(site, resource, problems)
     token = PROBLEMS.set(problems)
     try:
-        text = environment_for(site).get_template(f"{resource.kind.value}.cnf.j2").render(values)
+        text = environment_for(site, older_templates).get_template(f"{resource.kind.value}.cnf.j2").render(values)
     except TemplateSyntaxError as error:
         problems.append(f"template {error.filename or error.name}, line {error.lineno}: {error.message}")
     except TemplateError as error:

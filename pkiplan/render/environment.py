@@ -50,11 +50,11 @@ _FILTERS = (
 _Snapshot = tuple[tuple[str, int, int, int], ...]
 
 
-def environment_for(site: Site) -> Environment:
-    """Return the compiled templates of a site."""
+def environment_for(site: Site, older: str | None = None) -> Environment:
+    """Return the compiled templates of a site; where `older` has one of ours, that stands in its place."""
     if site.templates is None:
-        return _environment(None, ())
-    return _environment(site.templates, _snapshot(site, site.templates))
+        return _environment(None, (), older)
+    return _environment(site.templates, _snapshot(site, site.templates), older)
 
 
 def _snapshot(site: Site, directory: str) -> _Snapshot:
@@ -76,11 +76,12 @@ def _is_inside(path: str, base: str) -> bool:
 
 
 class _TemplateLoader(BaseLoader):
-    """Takes a template from the site's directory where it is there, else from the package."""
+    """Takes a template from the site's directory where it is there, else from an older version, else today's."""
 
-    def __init__(self, directory: str | None, names: frozenset[str]) -> None:
+    def __init__(self, directory: str | None, names: frozenset[str], older: str | None) -> None:
         self._directory = directory
         self._names = names
+        self._older = older
 
     def get_source(  # Jinja's signature
         self,
@@ -92,6 +93,8 @@ class _TemplateLoader(BaseLoader):
             return _read(path), path, None
         if "/" in template or not template.endswith(SUFFIX):
             raise TemplateNotFound(template)
+        if self._older is not None and os.path.isfile(path := os.path.join(self._older, template)):
+            return _read(path), path, None
         source = files("pkiplan.render") / "templates" / template
         if not source.is_file():
             raise TemplateNotFound(template)
@@ -155,10 +158,10 @@ def _finalize(value: object) -> str:
         return ""
 
 
-@lru_cache(maxsize=4)
-def _environment(directory: str | None, snapshot: _Snapshot) -> Environment:
+@lru_cache(maxsize=8)
+def _environment(directory: str | None, snapshot: _Snapshot, older: str | None) -> Environment:
     environment = _CnfEnvironment(
-        loader=_TemplateLoader(directory, frozenset(name for name, *_ in snapshot)),
+        loader=_TemplateLoader(directory, frozenset(name for name, *_ in snapshot), older),
         undefined=StrictUndefined,
         finalize=_finalize,
         autoescape=False,

@@ -96,6 +96,7 @@ def apply(
     """
     from pkiplan.apply.executor import apply_plan
     from pkiplan.apply.lock import site_lock
+    from pkiplan.cache import open_cache
     from pkiplan.plan.saved_plan import parse_plan_document
     from pkiplan.render import render_cnf
 
@@ -103,6 +104,7 @@ def apply(
     with site_lock(planned.site, timeout=lock_timeout):
         current = make_plan(planned.request, resolver=planned.resolver)
         _refuse_stale(parse_plan_document(planned.document), current)
+        cache = open_cache()
         report = apply_plan(
             current.site,
             current.plan,
@@ -114,7 +116,11 @@ def apply(
             progress=progress,
             stop=stop,
             rehearsal=_rehearsal(planned, refused) if planned.site.verify_before_switch else None,
+            cache=cache,
         )
+    if cache is not None:
+        # What was encrypted just now is known: the next plan checks it without its passphrase.
+        cache.save()
     _forget_last_plan(found)
     return report
 

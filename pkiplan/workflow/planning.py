@@ -87,13 +87,22 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     Without a `resolver` no secret is touched. With one, the encrypted files that the plan needs are looked into.
     """
     from pkiplan.cache import open_cache
+    from pkiplan.plan.older_defaults import OLDER_DEFAULTS
     from pkiplan.plan.planner import plan_site
     from pkiplan.state import observe_site
 
     loaded, site = load(request.site, variables=request.variables, allow_outside=request.allow_outside)
     cache = open_cache()
     decide = partial(
-        plan_site, site, now=request.now, options=request.options, cnf_digests=CnfDigests(site), lint=LintFindings(site)
+        plan_site,
+        site,
+        now=request.now,
+        options=request.options,
+        cnf_digests=CnfDigests(site),
+        lint=LintFindings(site),
+        older_defaults=OLDER_DEFAULTS,
+        older_cnf_digests=_older_cnf_digests,
+        says=partial(_says, loaded),
     )
     observed = observe_site(site, cache=cache)
     plan = decide(observed=observed.state)
@@ -121,6 +130,23 @@ class CnfDigests(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._site.resources)
+
+
+def _older_cnf_digests(site: Site, address: str) -> Iterator[str]:
+    """Give the digests of the `openssl.cnf` that each version up to now writes, for a site as an older one read it."""
+    from pkiplan.render import cnf_digest, render_cnf
+    from pkiplan.render.older_templates import OLDER_TEMPLATES
+
+    for templates in (None, *OLDER_TEMPLATES):
+        yield cnf_digest(render_cnf(site, site.resources[address], older_templates=templates))
+
+
+def _says(loaded: LoadedSite, address: str, keys: Sequence[str]) -> bool:
+    """Tell whether a manifest says one of these keys of a resource, or something beneath it."""
+    return any(
+        place.line > 0 and any(path == key or path.startswith(f"{key}.") for key in keys)
+        for path, _, place in loaded.origins(address)
+    )
 
 
 class LintFindings(Mapping[str, tuple[Diagnostic, ...]]):

@@ -8,8 +8,10 @@ from pathlib import Path
 from tests.plan.cases import CASES
 
 PAGE = Path(__file__).parents[2] / "docs" / "planning.md"
+HERE = Path(__file__).parent
 TEXT = " ".join(PAGE.read_text(encoding="utf-8").split())
-TESTS = "\n".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+PLACES = (HERE, HERE.parent / "upgrade", HERE.parent / "workflow", HERE.parent / "cli")
+TESTS = "\n".join(path.read_text(encoding="utf-8") for place in PLACES for path in place.glob("test_*.py"))
 
 
 def test_every_row_that_is_cited_exists() -> None:

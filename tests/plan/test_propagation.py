@@ -13,13 +13,10 @@ from pkiplan.model.observed import Missing, ObservedState, Unreadable
 from pkiplan.model.secret_references import EnvSecret
 from pkiplan.model.validity import Validity
 from pkiplan.plan.changes import Action, Finding, KeyStep, Reason
-from pkiplan.plan.older_defaults import OlderDefault, was_default
 from pkiplan.plan.planner import plan_site
 from tests.plan.simulate import World, cnf_digests, digest
 from tests.plan.sites import (
     NOW,
-    P256,
-    P384,
     authority,
     days,
     deep_site,
@@ -361,48 +358,6 @@ def test_a_cnf_whose_digest_nobody_gave_is_not_compared() -> None:
     plan = plan_site(world.site, world.disk.observe(world.site), NOW)
 
     assert plan.changes == ()
-
-
-def test_what_was_issued_under_an_older_default_is_equal_until_something_else_reissues_it() -> None:
-    site = edited(small_site(), "certificate.web", lambda r: with_key(r, spec=P384))
-    world = World.applied(site)
-    newer = edited(
-        site, "certificate.web", lambda r: with_key(replace(r, validity=days(60), digest="sha512"), spec=P256)
-    )
-    older = (
-        OlderDefault(until="0.1", field="lifetime", old=days(90).lifetime, new=days(75).lifetime),
-        OlderDefault(until="0.2", field="lifetime", old=days(75).lifetime, new=days(60).lifetime),
-        OlderDefault(until="0.1", field="signature", old=("sha384", False), new=("sha512", False)),
-        OlderDefault(until="0.1", field="key", old=P384, new=P256),
-    )
-
-    def plan(*older_defaults: OlderDefault) -> tuple[Action, ...]:
-        observed = world.disk.observe(newer)
-        planned = plan_site(newer, observed, NOW, cnf_digests=cnf_digests(newer), older_defaults=older_defaults)
-        return tuple(change.action for change in planned.changes)
-
-    assert plan(*older) == ()
-    assert plan(*older[1:]) == (Action.MODIFY,)
-    assert plan() == (Action.REKEY,)
-
-
-def test_an_older_default_excuses_only_that_value_of_that_field() -> None:
-    older = (OlderDefault(until="0.1", field="lifetime", old=1, new=2),)
-
-    assert was_default(older, "lifetime", 2, 1)
-    assert not was_default(older, "lifetime", 2, 3)
-    assert not was_default(older, "lifetime", 1, 2)
-    assert not was_default(older, "signature", 2, 1)
-
-
-def test_older_defaults_that_go_in_a_circle_come_to_an_end() -> None:
-    older = (
-        OlderDefault(until="0.1", field="x", old=1, new=2),
-        OlderDefault(until="0.2", field="x", old=2, new=1),
-    )
-
-    assert was_default(older, "x", 1, 2)
-    assert not was_default(older, "x", 1, 3)
 
 
 def test_what_an_interrupted_apply_left_is_passed_on() -> None:

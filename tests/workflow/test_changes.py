@@ -292,3 +292,14 @@ def test_plan_made_for_one_site_does_not_fit_another(place: Place, tmp_path: Pat
 
     with pytest.raises(StalePlanError):
         workflow.plan_to_apply(workflow.resolve_apply_input("plan.json"), place.request(), prompt=None)
+
+
+def test_a_key_that_an_apply_encrypted_is_known_to_the_next_plan(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_PASSPHRASE", "a passphrase")
+    place.edit(
+        "dns: [www.acme.example]", "key: {type: ecdsa, passphrase: {env: KEY_PASSPHRASE}}, dns: [www.acme.example]"
+    )
+
+    place.apply()
+
+    assert [warning.summary for warning in place.plan().warnings] == []

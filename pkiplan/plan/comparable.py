@@ -1,0 +1,34 @@
+"""Values as they are compared: what is a set in X.509 has no order."""
+
+from __future__ import annotations
+
+from pkiplan.model.extensions import (
+    ExtendedKeyUsage,
+    Extension,
+    ExtensionValue,
+    KeyUsage,
+    NameConstraints,
+    SubjectAltName,
+    TlsFeature,
+)
+
+
+def comparable(value: object) -> object:
+    """Give an extension by its criticality and its value, sets as sets; anything else as it is."""
+    return (value.oid, value.critical, _as_set(value.value)) if isinstance(value, Extension) else value
+
+
+def _as_set(value: ExtensionValue) -> object:
+    match value:
+        case KeyUsage(usages=members):
+            return frozenset(members)
+        case ExtendedKeyUsage(oids=oids):
+            return frozenset(oids)
+        case SubjectAltName(names=names):
+            return frozenset(names)
+        case TlsFeature(features=features):
+            return frozenset(features)
+        case NameConstraints(permitted=permitted, excluded=excluded):
+            return frozenset(permitted), frozenset(excluded)
+        case _:
+            return value
