@@ -23,7 +23,8 @@ _ENTRY = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]+(?:-\d+)?|(\d{8}T\d{6}Z)-removed(?
 def keep(tree: Tree, place: str, now: datetime, serial: int | None, directory: int, names: Iterable[str]) -> str | None:
     """Put published files of a resource into a new entry of its archive; return its path, or None if there were none.
 
-    `place` is the resource's archive directory. The files get a second name, or a copy where links cannot be made.
+    `place` is the resource's archive directory. The files get a second name, or a copy where links cannot be made; they
+    are not synced yet.
     """
     wanted = sorted(names)
     with contextlib.ExitStack() as stack:
@@ -38,12 +39,15 @@ def keep(tree: Tree, place: str, now: datetime, serial: int | None, directory: i
                     entry = stack.enter_context(tree.directory(path))
                 source, source_name = found
                 filesystem.link_or_copy(source, source_name, entry, _flat(name), LARGEST_PEM)
-        if entry is not None:
-            for name in filesystem.names_in(entry):
-                filesystem.sync_file(entry, name)
-            filesystem.sync_directory(entry)
-            tree.sync_new_directories()
         return path
+
+
+def sync_entry(tree: Tree, path: str) -> None:
+    """Put an entry on the disk."""
+    with tree.directory(path) as entry:
+        for name in filesystem.names_in(entry):
+            filesystem.sync_file(entry, name)
+        filesystem.sync_directory(entry)
 
 
 def move_in(tree: Tree, place: str, now: datetime, serial: int | None, parent: int, name: str) -> str:

@@ -77,11 +77,12 @@ class CaDatabase:
                 filesystem.create_file(certificates, name, pem, PUBLIC)
             self._unsynced.append(name)
 
-    def sync(self) -> None:
-        """Put what was added on the disk."""
+    def sync(self, *, is_on_disk: bool = False) -> None:
+        """Put what was added on the disk; `is_on_disk` tells that a sync of the whole file system did."""
         with self._lock:
             names, self._unsynced = self._unsynced, []
-            if not names and not self._index_is_unsynced:
+            if is_on_disk or not (names or self._index_is_unsynced):
+                self._index_is_unsynced = False
                 return
             with self.tree.directory(self.directory) as opened:
                 filesystem.sync_file(opened, INDEX_FILE)

@@ -23,7 +23,7 @@ from pkiplan.apply.generations import generation_of_run
 from pkiplan.apply.issuing import issue
 from pkiplan.apply.journal import Journal, new_journal
 from pkiplan.apply.order import levels, waiting_for
-from pkiplan.apply.placing import kept_names, put_in_place
+from pkiplan.apply.placing import kept_names, prepare, settle
 from pkiplan.apply.rehearsal import Rehearsal, Waiting
 from pkiplan.apply.results import (
     ApplyEvent,
@@ -50,8 +50,8 @@ from pkiplan.x509.keys import public_key_facts
 # How a change becomes files, by kind of resource.
 HANDLERS = {Kind.AUTHORITY: authority_files, Kind.CERTIFICATE: certificate_files}
 
-# So many resources are put on the disk together before they are switched.
-GROUP = 128
+# So many resources are put on the disk together, then switched together.
+GROUP = 1024
 
 Progress = Callable[[ApplyEvent], None]
 
@@ -185,19 +185,22 @@ class _Executor:
         if because is not None:
             self._finish(change, NotRun(because))
             return
+        self._attempt(change, step)
+
+    def _attempt(self, change: Change, step: Callable[[Change], None]) -> bool:
         begun = time.monotonic()
         try:
             step(change)
         except (PkiplanError, OSError) as error:
-            outcome: Outcome = Failed(_words(error))
+            failed = Failed(_words(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours in one branch must not stop the others
-            outcome = Failed(_fault(error))
+            failed = Failed(_fault(error))
         else:
-            outcome = Done()
+            return True
         finally:
             self._seconds[change.address] = self._seconds.get(change.address, 0.0) + time.monotonic() - begun
-        if isinstance(outcome, Failed):
-            self._finish(change, outcome)
+        self._finish(change, failed)
+        return False
 
     def _hindrance(self, change: Change) -> str | None:
         if self._stop.is_set():
@@ -258,36 +261,54 @@ class _Executor:
         """Switch everything that is whole, issuers before what they issue, group by group."""
         ready = [change for change in changes if change.address not in self._outcomes]
         for start in range(0, len(ready), GROUP):
-            group = ready[start : start + GROUP]
-            stages = [self._work.stage_of(change.address) for change in group]
-            try:
-                self._work.sync_databases()
-                durability.sync_group(self._work.tree, stages)
-            except (PkiplanError, OSError) as error:
-                for change in group:
-                    self._finish(change, Failed(_words(error)))
-                continue
-            for change in group:
-                self._switch(change)
+            self._switch_group(ready[start : start + GROUP])
 
-    def _switch(self, change: Change) -> None:
-        resource = self._work.site.resources[change.address]
-        issuer = resource.issuer
-        if issuer is not None and isinstance(self._outcomes.get(issuer), Failed | NotRun):
-            self._finish(change, NotRun(f"{issuer} was not applied"))
+    def _switch_group(self, group: Sequence[Change]) -> None:
+        """Put on the disk what a group is switched to, switch, and put that on the disk before it is told."""
+        work = self._work
+        kept: dict[str, str | None] = {}
+        before: dict[str, str | None] = {}
+
+        def prepared(change: Change) -> None:
+            kept[change.address] = prepare(work, work.site.resources[change.address], change)
+
+        def switched(change: Change) -> None:
+            before[change.address] = work.stage_of(change.address).switch(self._journal)
+
+        def settled(change: Change) -> None:
+            resource = work.site.resources[change.address]
+            self._is_clean &= settle(work, resource, change, before[change.address])
+            where = kept[change.address]
+            self._finish(change, Done("" if where is None else f"what was replaced is in {where}"))
+
+        ready = [change for change in group if self._attempt(change, prepared)]
+        stages = [work.stage_of(change.address) for change in ready]
+        archived = [path for path in kept.values() if path is not None]
+        if not self._synced(ready, lambda: durability.sync_group(work.tree, stages, work.databases(), archived)):
             return
-        begun = time.monotonic()
+        done = [change for change in ready if self._is_issued_from_here(change) and self._attempt(change, switched)]
+        stages = [work.stage_of(change.address) for change in done]
+        if self._synced(done, lambda: durability.sync_switches(work.tree, stages)):
+            for change in done:
+                self._attempt(change, settled)
+
+    def _is_issued_from_here(self, change: Change) -> bool:
+        """Tell whether a change's issuer is in its place; where it is not, the change is not run."""
+        issuer = self._work.site.resources[change.address].issuer
+        if issuer is None or not isinstance(self._outcomes.get(issuer), Failed | NotRun):
+            return True
+        self._finish(change, NotRun(f"{issuer} was not applied"))
+        return False
+
+    def _synced(self, changes: Sequence[Change], sync: Callable[[], None]) -> bool:
+        """Sync a group; where that fails, all of it has failed."""
         try:
-            placed = put_in_place(self._work, self._journal, resource, change)
+            sync()
         except (PkiplanError, OSError) as error:
-            outcome: Outcome = Failed(_words(error))
-        except Exception as error:  # noqa: BLE001 - as above
-            outcome = Failed(_fault(error))
-        else:
-            self._is_clean = self._is_clean and placed.is_tidy
-            outcome = Done("" if placed.kept is None else f"what was replaced is in {placed.kept}")
-        self._seconds[change.address] = self._seconds.get(change.address, 0.0) + time.monotonic() - begun
-        self._finish(change, outcome)
+            for change in changes:
+                self._finish(change, Failed(_words(error)))
+            return False
+        return True
 
     def _remove(self, change: Change) -> None:
         self._tell(EventKind.STARTED, change)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -213,6 +215,38 @@ def sync_file(parent: int, name: str) -> None:
 def sync_directory(descriptor: int) -> None:
     """Put a directory's names on the disk."""
     os.fsync(descriptor)
+
+
+def sync_file_system(descriptor: int) -> bool:
+    """Put everything on the disk that was written to the file system of an open directory, in one go.
+
+    Returns False where the system has no `syncfs`, or one that keeps errors to itself (Linux before 5.8).
+    """
+    if not _syncfs_tells_errors():
+        return False
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return True
+
+
+def device_of(parent: int, name: str) -> int:
+    """Return the number of the device that a name lies on."""
+    return os.stat(name, dir_fd=parent, follow_symlinks=False).st_dev
+
+
+@functools.cache
+def _syncfs_tells_errors() -> bool:
+    import ctypes
+
+    release = os.uname()
+    version = re.match(r"(\d+)\.(\d+)", release.release)
+    if release.sysname != "Linux" or version is None or (int(version[1]), int(version[2])) < (5, 8):
+        return False
+    return hasattr(ctypes.CDLL(None), "syncfs")
 
 
 def names_in(directory: int) -> list[str]:

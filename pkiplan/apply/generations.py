@@ -128,22 +128,24 @@ def sync(generation: int) -> None:
     filesystem.sync_directory(generation)
 
 
-def switch(directory: int, generation: Generation, names: Iterable[str]) -> str | None:
-    """Make a generation the current one, and its files public; return the name of the one before it.
+def publish(directory: int, generation: Generation, names: Iterable[str]) -> None:
+    """Make the public names of a generation's files: links that stay for ever, before the switch.
 
-    Public names are links that stay for ever. They are made before the switch, so that a new file appears with its
-    generation. A plain file in the place of a link first becomes a link to itself, in a generation of what is there.
+    So a new file appears with its generation. A plain file in the place of a link first becomes a link to itself, in a
+    generation of what is there.
     """
     wanted = sorted(names)
     plain = [name for name in wanted if _is_plain(directory, name)]
     if plain:
         _move_into_generation(directory, generation, plain)
-    before = current_generation(directory)
     for name in wanted:
         _publish_name(directory, generation, name)
-    filesystem.sync_directory(directory)
+
+
+def switch(directory: int, generation: Generation) -> str | None:
+    """Make a generation the current one; return the name of the one before it. The directory is to be synced after."""
+    before = current_generation(directory)
     filesystem.replace_link(directory, DATA_LINK, generation.name, f"{DATA_LINK}-{generation.run}")
-    filesystem.sync_directory(directory)
     return before
 
 
@@ -163,7 +165,7 @@ def discard(directory: int, run: str) -> bool:
         if is_staged_by(name, run) and name != current:
             filesystem.remove_tree(directory, name)
             found = True
-    if found and filesystem.file_facts(directory, DATA_LINK) is None:
+    if found:
         _remove_links_to_nothing(directory)
     return found
 
@@ -174,10 +176,13 @@ def is_staged_by(name: str, run: str) -> bool:
 
 
 def _remove_links_to_nothing(directory: int) -> None:
-    """Remove public names that were made for a first generation which never became the current one."""
+    """Remove public names that were made for files of a generation which never became the current one."""
     for name in filesystem.names_in(directory):
-        if (filesystem.link_target(directory, name) or "").startswith(f"{DATA_LINK}/"):
-            filesystem.unlink(directory, name)
+        if filesystem.link_target(directory, name) != public_link(name):
+            continue
+        with published(directory, name) as found:
+            if found is None:
+                filesystem.unlink(directory, name)
 
 
 def _move_into_generation(directory: int, generation: Generation, plain: list[str]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pkiplan.apply import archive
-from pkiplan.apply.journal import Journal
 from pkiplan.apply.work import Work
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found
@@ -15,31 +12,29 @@ from pkiplan.model.tree import archive_path
 from pkiplan.plan.changes import Change, KeyStep
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The files are in their places. `kept` is where what they replaced went; `is_tidy` that no old copy is left."""
-
-    kept: str | None
-    is_tidy: bool
-
-
-def put_in_place(work: Work, journal: Journal, resource: Resource, change: Change) -> Placed:
-    """Archive what is replaced, switch, and remove what must not linger."""
-    stage = work.stage_of(change.address)
+def prepare(work: Work, resource: Resource, change: Change) -> str | None:
+    """Keep what is replaced, and make the names under which the new files appear; return where the old ones went."""
     kept = None
     replaced = replaced_names(resource, change)
     if replaced:
         with work.tree.directory(resource.directory) as directory:
             place = archive_path(resource.kind, resource.id, resource.element)
             kept = archive.keep(work.tree, place, work.now, _old_serial(work, change), directory, replaced)
-    before = stage.switch(journal)
+    work.stage_of(change.address).publish()
+    return kept
+
+
+def settle(work: Work, resource: Resource, change: Change, before: str | None) -> bool:
+    """Remove what must not linger once the switch is on the disk; return whether no old copy is left."""
+    stage = work.stage_of(change.address)
+    stage.is_switching = False
     try:
         # An unencrypted, or too open, copy of a key in use must not linger in the generation before.
         stage.clean_up(before, dropped=(resource.key.path,) if change.key is KeyStep.REENCODE else ())
     except OSError:
-        return Placed(kept, is_tidy=False)
+        return False
     work.forget_stage(change.address)
-    return Placed(kept, is_tidy=True)
+    return True
 
 
 def kept_names(site: Site, resource: Resource) -> list[str]:

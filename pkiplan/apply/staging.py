@@ -121,8 +121,19 @@ class Stage:
                 filesystem.sync_file(parent, file.staged)
                 filesystem.sync_directory(parent)
 
+    def publish(self) -> None:
+        """Make the public names of the new generation's files; until the switch they mean what they meant before."""
+        if self.names:
+            self.is_switching = True
+            with self.tree.directory(self.resource.directory) as directory:
+                generations.publish(directory, self.generation, self.names)
+            self.is_switching = False
+
     def switch(self, journal: Journal) -> str | None:
-        """Give the files their places; return the generation that was current before, where there was one."""
+        """Give the files their places; return the generation that was current before, where there was one.
+
+        The switch to a generation is on the disk after `settle`.
+        """
         if self.plain:
             files = tuple(self.plain[name] for name in sorted(self.plain))
             journal.before_switch(self.resource.address, files)
@@ -135,9 +146,24 @@ class Stage:
             return None
         self.is_switching = True
         with self.tree.directory(self.resource.directory) as directory:
-            before = generations.switch(directory, self.generation, self.names)
-        self.is_switching = False
-        return before
+            return generations.switch(directory, self.generation)
+
+    def sync_switch(self) -> None:
+        """Put the switch to a generation on the disk."""
+        if self.names:
+            with self.tree.directory(self.resource.directory) as directory:
+                filesystem.sync_directory(directory)
+
+    def lies_on(self, device: int) -> bool:
+        """Tell whether everything that waits is on this one file system."""
+        return not any(file.directory.startswith("/") for file in self.plain.values()) and all(
+            self.tree.device_of(directory) == device for directory in self._directories()
+        )
+
+    def _directories(self) -> set[str]:
+        own = {f"{self.resource.directory}/{self.generation.name}"} if self.names else set()
+        inner = {f"{directory}/{name.rpartition('/')[0]}" for directory in own for name in self.names if "/" in name}
+        return {self.resource.directory, *own, *inner, *(file.directory for file in self.plain.values())}
 
     def clean_up(self, before: str | None, *, dropped: tuple[str, ...] = ()) -> None:
         """Remove generations older than the one before, and from that one the files that must not linger."""

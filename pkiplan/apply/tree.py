@@ -53,11 +53,19 @@ class Tree:
             with self.directory("/".join(names[:depth])) as descriptor:
                 filesystem.widen_directory(descriptor, 0o011)
 
-    def sync_new_directories(self) -> None:
-        """Put the names of directories made so far on the disk."""
+    def device_of(self, relative: str) -> int:
+        """Return the number of the device that a directory below the site's lies on."""
+        return filesystem.device_of(self._root, relative or ".")
+
+    def sync_file_system(self) -> bool:
+        """Put everything in the site's file system on the disk; False where that cannot be done in one go."""
+        return filesystem.sync_file_system(self._root)
+
+    def sync_new_directories(self, *, are_on_disk: bool = False) -> None:
+        """Put the names of directories made so far on the disk, unless a sync of the whole file system did."""
         with self._lock:
             parents, self._new_in = sorted(self._new_in), set()
-        for parent in parents:
+        for parent in () if are_on_disk else parents:
             with self.directory(parent) as descriptor:
                 filesystem.sync_directory(descriptor)
 

@@ -173,10 +173,9 @@ class Work:
         for database in list(self._databases.values()):
             database.withdraw()
 
-    def sync_databases(self) -> None:
-        """Put the lines of everything signed so far on the disk."""
-        for database in list(self._databases.values()):
-            database.sync()
+    def databases(self) -> list[CaDatabase]:
+        """List the databases that something was entered into."""
+        return list(self._databases.values())
 
 
 def attributes_of(resource: Resource) -> list[FileAttributes]:
