@@ -31,6 +31,7 @@ class KeyFacts:
     encryption: KeyEncryption | None
     spki_sha256: str | None
     spec: ObservedKeySpec | None
+    weakness: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

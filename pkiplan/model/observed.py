@@ -60,6 +60,7 @@ class ObservedKey:
 
     `spki_sha256` and `spec` are None when the file is encrypted and nothing is remembered of it: "not checked
     without its passphrase". `encryption` is None for a plain file. `form` is None for an external public key.
+    `weakness` says why anybody could sign with it, where that is known.
     """
 
     file: FileFacts
@@ -67,6 +68,7 @@ class ObservedKey:
     spec: ObservedKeySpec | None
     form: KeyForm | None
     encryption: KeyEncryption | None = None
+    weakness: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ class ObservedCertificate:
     identifier: those are `subject_key_id`, `authority_key_id`; `key_id_of_key` is what RFC 5280, 4.2.1.2 (1)
     gives for the key, for comparison. `has_foreign_aki` is true when the AKI also names issuer and serial.
     `verified_by` holds the SPKI digests of those candidate keys (its own, the declared issuer's) under which
-    the signature verifies. `chain_length` counts the certificates in the file; only the first is described.
+    the signature verifies. `certificates_in_file` counts; only the first is described. `key_weakness` says why
+    anybody could sign with its key, where that is known.
     """
 
     file: FileFacts
@@ -102,6 +105,7 @@ class ObservedCertificate:
     verified_by: frozenset[str] = frozenset()
     version: int = 3
     certificates_in_file: int = 1
+    key_weakness: str | None = None
 
     def extension(self, name: str) -> ExtensionValue | None:
         """Return the value of an extension by the manifest's word, or None."""

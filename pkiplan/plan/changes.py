@@ -65,6 +65,7 @@ class Reason(StrEnum):
     KEY_FORM_CHANGED = "key_form_changed"
     KEY_ENCRYPTION_CHANGED = "key_encryption_changed"
     KEY_OFFLINE = "key_offline"
+    KEY_UNSOUND = "key_unsound"
     ATTRIBUTES_CHANGED = "attributes_changed"
     FILE_MISSING = "file_missing"
     FILE_LAGS = "file_lags"

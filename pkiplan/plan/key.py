@@ -158,6 +158,9 @@ def _found(
     found: ObservedResource,
     site: Site,
 ) -> KeyVerdict:
+    weakness = _weakness(key, found)
+    if weakness is not None:
+        return KeyVerdict(blocker=_weak(resource, weakness, site))
     mismatch = _mismatch(resource, key, found)
     other = _other_spec(resource.key, key, found)
     if isinstance(resource.key, ExternalKey) or resource.key.is_adopted:
@@ -170,6 +173,24 @@ def _found(
     return KeyVerdict(
         differences=(*other, *mismatch, *form),
         step=KeyStep.GENERATE if _needs_new(mismatch, other) else KeyStep.REENCODE if form else KeyStep.KEEP,
+    )
+
+
+def _weakness(key: ObservedKey, found: ObservedResource) -> str | None:
+    """Say why anybody could sign with a key; of an encrypted one its certificate tells."""
+    if key.spki_sha256 is None and isinstance(found.certificate, Found):
+        return found.certificate.value.key_weakness
+    return key.weakness
+
+
+def _weak(resource: Resource, weakness: str, site: Site) -> Blocker:
+    """Block on a key that anybody can use: nothing that is signed with it, or for it, proves anything."""
+    path = key_path(site, resource)
+    mend = f"replace it: {_rekey(resource)}" if is_generated(resource) else f"put a sound one at {path}"
+    return Blocker(
+        reason=Reason.KEY_UNSOUND,
+        message=f"the key in {resource.key.path} is unsound: {weakness}",
+        way_out=f"{mend}; nothing that it signed or certified can be relied on",
     )
 
 

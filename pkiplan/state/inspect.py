@@ -71,6 +71,7 @@ def inspect_key(
             spec=facts.spec,
             form=facts.form,
             encryption=facts.encryption,
+            weakness=facts.weakness,
         )
     )
 
@@ -172,31 +173,32 @@ def _read_as(declared: ManagedKey | ExternalKey) -> str:
 
 
 def _key_facts(file: FileBytes) -> KeyFacts:
-    from pkiplan.x509.keys import public_key_facts
     from pkiplan.x509.private_keys import describe_key_pem
 
     described = describe_key_pem(file.content)
-    if described.public_key is None:
-        return KeyFacts(form=described.form, encryption=described.encryption, spki_sha256=None, spec=None)
-    spec, digest = public_key_facts(described.public_key)
-    return KeyFacts(form=described.form, encryption=described.encryption, spki_sha256=digest, spec=spec)
+    facts = KeyFacts(form=described.form, encryption=described.encryption, spki_sha256=None, spec=None)
+    return facts if described.public_key is None else _with_public_key(facts, described.public_key)
 
 
 def _opened_facts(file: FileBytes, facts: KeyFacts, passphrases: Sequence[bytes]) -> KeyFacts:
-    from pkiplan.x509.keys import public_key_facts
     from pkiplan.x509.private_keys import open_private_key
 
-    spec, digest = public_key_facts(open_private_key(file.content, passphrases).public_key())
-    return replace(facts, spki_sha256=digest, spec=spec)
+    return _with_public_key(facts, open_private_key(file.content, passphrases).public_key())
 
 
 def _external_facts(file: FileBytes, declared: ExternalKey) -> KeyFacts:
-    from pkiplan.x509.keys import public_key_facts
     from pkiplan.x509.parse import load_public_key, load_request
 
     load = load_request if declared.is_request else load_public_key
-    spec, digest = public_key_facts(load(file.content))
-    return KeyFacts(form=None, encryption=None, spki_sha256=digest, spec=spec)
+    return _with_public_key(KeyFacts(form=None, encryption=None, spki_sha256=None, spec=None), load(file.content))
+
+
+def _with_public_key(facts: KeyFacts, public_key: PublicKey) -> KeyFacts:
+    from pkiplan.x509.keys import public_key_facts
+    from pkiplan.x509.unsound_keys import weakness
+
+    spec, digest = public_key_facts(public_key)
+    return replace(facts, spki_sha256=digest, spec=spec, weakness=weakness(public_key))
 
 
 def _certificate_facts(file: FileBytes) -> ObservedCertificate:

@@ -25,6 +25,7 @@ from pkiplan.x509.lint import lint_certificate, lint_resource
 from pkiplan.x509.lint.keys import SMALLEST_RSA
 from pkiplan.x509.names import to_x509_name
 from pkiplan.x509.parse import certificate_facts
+from pkiplan.x509.unsound_keys import weakness
 
 # RFC 5280, 4.1.2.2: positive and at most 20 octets, of which the first bit is the sign.
 LARGEST_SERIAL = (1 << 159) - 1
@@ -108,12 +109,19 @@ def _request_problems(request: CertificateRequest) -> list[Diagnostic]:
         )
     if isinstance(resource.key, ManagedKey) and key_spec(request.public_key) != resource.key.spec:
         problems.append(("key-type", f"the key is {key_spec(request.public_key)}, declared is {resource.key.spec}"))
+    for whose, key in (("the key", request.public_key), *_issuer_key(request)):
+        if why := weakness(key):
+            problems.append(("unsound-key", f"{whose} is unsound: {why}"))
     if (request.issuer is None) != resource.is_self_issued:
         problems.append(("issuer", "the request is not for the declared issuer"))
     return [
         Diagnostic(summary=f"{resource.address}: {summary}", code=code, place=resource.place)
         for code, summary in problems
     ]
+
+
+def _issuer_key(request: CertificateRequest) -> tuple[tuple[str, PublicKey], ...]:
+    return () if request.issuer is None else (("the issuer's key", request.issuer.public_key),)
 
 
 def sign(linted: LintedRequest, signing_key: PrivateKey) -> x509.Certificate:

@@ -24,6 +24,7 @@ from pkiplan.x509 import der
 from pkiplan.x509.extensions import CertificateExtensions
 from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec, signature_verifies, spki_sha256
 from pkiplan.x509.names import parse_name
+from pkiplan.x509.unsound_keys import weakness
 
 # A verifier that reads longer chains is asked to do somebody else's work (CVE-2024-0567 in GnuTLS).
 MOST_CERTIFICATES = 64
@@ -171,6 +172,7 @@ def _facts(
         verified_by=frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key, parts)),
         version=certificate.version.value + 1,
         certificates_in_file=certificates_in_file,
+        key_weakness=None if own_key is None else weakness(own_key),
     )
 
 

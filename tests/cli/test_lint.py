@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pkiplan.x509 import pkilint_rules
 from pkiplan.x509.lint import LINTS
 from tests.cli.conftest import Here
-from tests.x509.chains import DAY, ExtendedKeyUsageOID, Made, Workshop, common, constraints, usage
+from tests.x509.chains import CLIENT, DAY, Made, Workshop, common, constraints, usage
 
 Files = dict[str, list[Made]]
 
@@ -92,9 +92,7 @@ def too_deep(workshop: Workshop) -> Files:
 
 
 def for_clients(workshop: Workshop) -> Files:
-    return chain(
-        workshop, put={x509.ExtendedKeyUsage: (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)}
-    )
+    return chain(workshop, put={x509.ExtendedKeyUsage: (x509.ExtendedKeyUsage([CLIENT]), False)})
 
 
 def cannot_sign(workshop: Workshop) -> Files:

@@ -1101,6 +1101,27 @@ row(
     R.KEY_TYPE_CHANGED,
     address=ADOPTED,
 )
+row(
+    "an adopted key that anybody can use is blocked",
+    finds_key(ADOPTED, weakness="its primes are close together"),
+    BLOCKED,
+    R.KEY_UNSOUND,
+    address=ADOPTED,
+)
+row(
+    "a leaf key that anybody can use is blocked",
+    finds_key(weakness="its primes are close together"),
+    BLOCKED,
+    R.KEY_UNSOUND,
+)
+row(
+    "a key that anybody can use is re-keyed when that is asked for",
+    finds_key(weakness="its primes are close together"),
+    REKEY,
+    R.REQUESTED,
+    replace=("web",),
+    rekey=True,
+)
 row("an adopted key in another form or mode is kept", finds_key(ADOPTED, form=KeyForm.SEC1), KEEP, address=ADOPTED)
 row(
     "an adopted key that is not its certificate's modifies with that key",

@@ -609,6 +609,7 @@ def test_what_we_issue_is_met_with_silence() -> None:
         ("authority-key-identifier", {"authority_key_id": None}),
         ("authority-key-identifier-alone", {"has_foreign_aki": True}),
         ("weak-digest", {"signature_digest": "sha1"}),
+        ("unsound-key", {"key_weakness": "its primes are close together"}),
         ("unusual-key", {"key_spec": OtherKey("dsa 1024")}),
         ("server-lifetime", {"not_after": observed(server(), root()).not_after + 900 * DAY}),
         ("common-name-is-a-name", {"subject": name("CN=x")}),
@@ -646,6 +647,7 @@ def test_every_rule_is_tried_here_and_cites_its_standard() -> None:
         "subject-key-identifier",
         "authority-key-identifier",
         "authority-key-identifier-alone",
+        "unsound-key",
         *BESIDE_OTHERS,
     }
 

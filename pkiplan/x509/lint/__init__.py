@@ -59,6 +59,7 @@ LINTS: dict[str, Lint] = {
     "path-length": Lint(_E, "RFC 5280, 4.2.1.9", authorities.path_length),
     "path-length-has-effect": Lint(_W, "RFC 5280, 6.1.4 (m)", authorities.path_length_has_effect),
     "weak-key": Lint(_E, "NIST SP 800-131A rev. 2", keys.weak_key),
+    "unsound-key": Lint(_E, "CVE-2017-15361; CVE-2022-26320; FIPS 186-5, A.1.1", keys.unsound_key),
     "unusual-key": Lint(_W, "BR 6.1.5", keys.unusual_key),
     "weak-digest": Lint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
     "digest-fits-key": Lint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),

@@ -30,6 +30,12 @@ def weak_key(subject: Subject) -> Iterator[Problem | str]:
         )
 
 
+def unsound_key(subject: Subject) -> Iterator[str]:
+    """CVE-2017-15361, CVE-2022-26320 and FIPS 186-5, A.1.1: nobody finds an RSA key's primes; its exponent is sound."""
+    if subject.observed is not None and subject.observed.key_weakness is not None:
+        yield f"the key is unsound: {subject.observed.key_weakness}"
+
+
 def unusual_key(subject: Subject) -> Iterator[str]:
     """BR 6.1.5: keys are of a kind that verifiers know, and an RSA modulus is a multiple of eight bits."""
     key = subject.key
