@@ -74,11 +74,12 @@ class Templates:
             try:
                 value = from_native(self.value(node, variables), mark)
                 self._count(value)
-                return value
             except TemplateProblemError as problem:
                 self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint)
             except TypeError as error:
                 self.problems.error(mark, str(error), code="template")
+            else:
+                return value
             return node
         if isinstance(node, Sequence):
             sequence = Sequence(node.mark)
