@@ -77,7 +77,7 @@ class DocumentLoader:
 
     def _without_place(self, bad: BadValueError) -> None:
         self._unusable = True
-        self._problems.add(Diagnostic(summary=bad.summary, code=bad.code, hint=bad.hint))
+        self._problems.add(Diagnostic(summary=bad.summary, code=bad.code, hint=bad.hint, place=bad.place))
 
     def _read(self, path: str, mark: int | None) -> list[Mapping]:
         try:

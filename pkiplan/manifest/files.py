@@ -7,6 +7,7 @@ import os
 import stat
 from dataclasses import dataclass
 
+from pkiplan.diagnostics import Place
 from pkiplan.manifest.problems import shown
 from pkiplan.manifest.values import BadValueError
 
@@ -45,7 +46,7 @@ class Files:
         data = self._read(path)
         digest = InputDigest(self.shown(path), hashlib.sha256(data).hexdigest())
         self.inputs[path] = digest
-        text = self._texts[path] = _decoded(data)
+        text = self._texts[path] = _decoded(data, digest.path)
         return text
 
     def _read(self, path: str) -> bytes:
@@ -152,7 +153,7 @@ class Files:
         return found
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes, path: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif data.startswith(b"\xef\xbb\xbf"):
@@ -162,7 +163,7 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadValueError(
-            f"not UTF-8: byte {data[error.start]:#04x} in line {line}", code="not-utf-8", hint="save the file as UTF-8"
-        ) from error
+        before = data[: error.start].decode(encoding, "replace")
+        place = Place(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        summary = f"{shown(str(place))} is not {encoding.removesuffix('-sig').upper()}: byte {data[error.start]:#04x}"
+        raise BadValueError(summary, code="not-utf-8", hint="save the file as UTF-8", place=place) from error

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
+from pkiplan.diagnostics import Place
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
 
@@ -37,15 +38,18 @@ INVALID = Invalid.INVALID
 class BadValueError(Exception):
     """What is wrong with one value, told by who parses it; it becomes a diagnostic with a place.
 
-    `key` names the entry of a map that is at fault.
+    `key` names the entry of a map that is at fault, `place` where in a file that cannot be read as text.
     """
 
-    def __init__(self, summary: str, *, hint: str = "", code: str = "bad-value", key: str = "") -> None:
+    def __init__(
+        self, summary: str, *, hint: str = "", code: str = "bad-value", key: str = "", place: Place | None = None
+    ) -> None:
         super().__init__(summary)
         self.summary = summary
         self.hint = hint
         self.code = code
         self.key = key
+        self.place = place
 
 
 class ValueType(Protocol[T_co]):

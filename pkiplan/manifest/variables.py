@@ -119,7 +119,7 @@ def _read_given(text: str, into: dict[str, Native], files: Files, problems: Prob
         try:
             content = files.read_text(os.path.normpath(absolute))
         except BadValueError as bad:
-            problems.add(Diagnostic(summary=f"-e {text}: {bad.summary}", code=bad.code, hint=bad.hint))
+            problems.add(Diagnostic(summary=f"-e {text}: {bad.summary}", code=bad.code, hint=bad.hint, place=bad.place))
             return
         for name, value, key_mark, _ in _variables_of(content, os.path.normpath(absolute), files, problems):
             if _is_name(name, key_mark, problems):
