@@ -98,7 +98,15 @@ class DocumentLoader:
         self._problems.complete_paths()
         found: list[Mapping] = []
         for document in documents:
-            if isinstance(document, Mapping):
+            if isinstance(document, Mapping) and _is_plan(document):
+                self._unusable = True
+                self._problems.error(
+                    document.mark,
+                    "this is a saved plan, not a manifest",
+                    code="wrong-type",
+                    hint=f"`pkiplan apply {source.shown}` carries it out, `pkiplan show {source.shown}` shows it",
+                )
+            elif isinstance(document, Mapping):
                 found.append(document)
             elif not is_null(document):
                 self._unusable = True
@@ -234,3 +242,7 @@ class DocumentLoader:
         self._problems.error(
             mark, summary, code="duplicate-key", at_key=True, notes=[self._problems.note(first, "first defined here")]
         )
+
+
+def _is_plan(document: Mapping) -> bool:
+    return "format_version" in document and "resource_changes" in document

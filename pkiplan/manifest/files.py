@@ -55,15 +55,11 @@ class Files:
         except FileNotFoundError as error:
             raise BadValueError(f"no such file: {shown(self.shown(path))}", code="missing-file") from error
         except OSError as error:
-            raise BadValueError(
-                f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file"
-            ) from error
+            raise _unreadable(self.shown(path), error) from error
         try:
             return self._contents(descriptor, path)
         except OSError as error:
-            raise BadValueError(
-                f"cannot read {shown(self.shown(path))}: {error.strerror}", code="unreadable-file"
-            ) from error
+            raise _unreadable(self.shown(path), error) from error
         finally:
             os.close(descriptor)
 
@@ -140,7 +136,7 @@ class Files:
         try:
             names = sorted(os.listdir(absolute))
         except OSError as error:
-            raise BadValueError(f"cannot read {shown(path)}: {error.strerror}", code="unreadable-file") from error
+            raise _unreadable(path, error) from error
         found = [
             os.path.join(absolute, name)
             for name in names
@@ -151,6 +147,12 @@ class Files:
                 f"no manifest in {shown(path)}", code="missing-file", hint="`pkiplan init` writes a `site.yaml`"
             )
         return found
+
+
+def _unreadable(path: str, error: OSError) -> BadValueError:
+    hint = "see that this user may read it" if isinstance(error, PermissionError) else ""
+    why = (error.strerror or str(error)).lower()
+    return BadValueError(f"cannot read {shown(path)}: {why}", code="unreadable-file", hint=hint)
 
 
 def _decoded(data: bytes, path: str) -> str:

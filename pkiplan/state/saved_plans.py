@@ -43,11 +43,15 @@ def read_plan_file(path: str) -> dict[str, Any]:
         document = json.loads(data)
     except (ValueError, RecursionError):
         raise PkiplanError.of(
-            f"{path} is not a plan of pkiplan's: it is not JSON", hint="make one with `pkiplan plan --out FILE`"
+            f"{path} is not a plan of pkiplan's: it is not JSON",
+            hint="make one with `pkiplan plan --out FILE`",
+            code="not-a-plan",
         ) from None
     if not isinstance(document, dict):
         raise PkiplanError.of(
-            f"{path} is not a plan of pkiplan's: it holds no object", hint="make one with `pkiplan plan --out FILE`"
+            f"{path} is not a plan of pkiplan's: it holds no object",
+            hint="make one with `pkiplan plan --out FILE`",
+            code="not-a-plan",
         )
     return document
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pkiplan.errors import StalePlanError
+from pkiplan.errors import PkiplanError, StalePlanError
 from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def resolve_apply_input(argument: str | None) -> ApplyInput:
     """Find out what `apply [SITE | PLANFILE]` means; a plan file is known by its content, not by its name."""
     from pkiplan.state.saved_plans import is_plan_file, last_plan, read_plan_file
 
+    if argument is not None:
+        _demand_readable(argument)
     plan_file = last_plan() if argument is None else argument if is_plan_file(argument) else None
     if plan_file is None:
         return ApplyInput(site=argument)
@@ -46,6 +48,17 @@ def resolve_apply_input(argument: str | None) -> ApplyInput:
 
     saved = parse_plan_document(read_plan_file(plan_file))
     return ApplyInput(site=saved.manifest, plan_file=plan_file, is_named=argument is not None, saved=saved)
+
+
+def _demand_readable(path: str) -> None:
+    """Refuse at once, before consent is spoken of, what is not there or must not be read."""
+    hint = "name a manifest, or a plan that `pkiplan plan --out FILE` saved"
+    if not os.path.lexists(path):
+        raise PkiplanError.of(f"no such file: `{path}`", hint=hint, code="missing-file")
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PkiplanError.of(
+            f"cannot read `{path}`: permission denied", hint="see that this user may read it", code="unreadable-file"
+        )
 
 
 def plan_to_apply(found: ApplyInput, request: PlanRequest, *, prompt: Prompt | None) -> PlannedSite:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,13 +33,25 @@ def find_manifest(argument: str | None) -> str:
         return argument
     candidates = [os.path.join(argument or "", name) for name in DEFAULT_MANIFESTS]
     for path in candidates:
-        if os.path.isfile(path):
+        if _is_file(path):
             return path
     raise PkiplanError.of(
         f"no manifest here: neither {candidates[0]} nor {candidates[1]} exists",
         hint="name one (`pkiplan plan FILE`), change there (`pkiplan -C DIR plan`), or start one with `pkiplan init`",
         code="no-manifest",
     )
+
+
+def _is_file(path: str) -> bool:
+    """Tell whether a file is there; a directory that cannot be looked into is an error, not an empty one."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except PermissionError:
+        raise PkiplanError.of(
+            f"cannot look for {path}: permission denied", hint="see that this user may read it", code="unreadable-file"
+        ) from None
+    except OSError:
+        return False
 
 
 def load(
