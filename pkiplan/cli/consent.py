@@ -21,8 +21,9 @@ def demand_answerable(session: Session) -> None:
 
 def ask(question: str, *, wanted: str) -> None:
     """Ask on the terminal, and go on only when exactly what is wanted is answered."""
-    answer = _answer_to(f"\n{question}\nOnly `{wanted}` is accepted: ")
-    if answer != wanted:
+    answer = _answer_to(f"{question}\nOnly `{wanted}` is accepted: ")
+    sys.stderr.write("\n" if answer.endswith("\n") else "\n\n")
+    if answer.strip() != wanted:
         raise PkiplanError.of("cancelled; nothing was changed", code="cancelled")
 
 
@@ -42,4 +43,4 @@ def passphrase_prompt(session: Session) -> Callable[[str], str] | None:
 def _answer_to(question: str) -> str:
     sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip()
+    return sys.stdin.readline()

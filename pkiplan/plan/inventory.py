@@ -17,6 +17,7 @@ from pkiplan.model.observed import (
     ObservedResource,
     ObservedState,
     UnmanagedFile,
+    Unreadable,
 )
 from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site
@@ -31,6 +32,7 @@ class Standing(StrEnum):
 
     EXPIRED = "expired"
     DAMAGED = "damaged"
+    UNREADABLE = "unreadable"
     MISSING = "missing"
     NOT_YET_VALID = "not yet valid"
     BLOCKED = "blocked"
@@ -103,11 +105,10 @@ def _entry(
 ) -> InventoryEntry:
     change = changes.get(resource.address)
     if not isinstance(found.certificate, Found):
-        standing = Standing.MISSING if isinstance(found.certificate, Missing) else Standing.DAMAGED
         return InventoryEntry(
             address=resource.address,
             kind=resource.kind,
-            standing=standing,
+            standing=_without_certificate(found.certificate),
             subject=str(resource.subject),
             issuer=resource.issuer,
             path=site.certificate_path(resource),
@@ -130,6 +131,12 @@ def _entry(
         renews_at=certificate.not_after - renewal_window(resource.renew_before, life),
         life_left=min(max(left, 0.0), 1.0),
     )
+
+
+def _without_certificate(found: Missing | Unreadable) -> Standing:
+    if isinstance(found, Missing):
+        return Standing.MISSING
+    return Standing.DAMAGED if found.is_damaged else Standing.UNREADABLE
 
 
 def _standing(certificate: ObservedCertificate, change: Change | None, now: datetime) -> Standing:

@@ -20,4 +20,4 @@ def distance(moment: datetime, now: datetime) -> str:
 
 
 def _span(time: timedelta) -> str:
-    return f"{time // _YEAR} years" if time >= 2 * _YEAR else span(time)
+    return f"{round(time / _YEAR)} years" if time >= 2 * _YEAR else span(time)

@@ -52,7 +52,8 @@ def summary_line(plan: Plan, *, colour: bool = False) -> str:
     if plan.pending:
         return f"{paint.strong('Plan:')} {counts_text(dict(plan.counts), TO_DO)}{_unchanged(plan)}.{blocked}"
     if plan.blocked:
-        return f"{paint.strong('Nothing can be done here and now')}{_unchanged(plan)}.{blocked}"
+        blocked = paint.bad(f"{len(plan.blocked):,} blocked")
+        return f"{paint.strong('Nothing can be changed here and now:')} {blocked}{_unchanged(plan)}."
     return f"{paint.strong('No changes.')} {_whole(plan.kept)} the manifest."
 
 
@@ -167,10 +168,12 @@ def _way_out_rows(change: Change) -> Iterator[Row]:
 
 
 def _field_rows(change: Change) -> Iterator[Row]:
-    shorts = [_before(row) for row in change.fields if row.before is not None and _is_short(row)]
+    # Of what is there already a field can be new too.
+    is_new = all(row.before is None for row in change.fields)
+    shorts = [_before(row) for row in change.fields if not is_new and _is_short(row)]
     before_width = max((cells(before) for before in shorts), default=0)
     for row in change.fields:
-        yield from _rows_of(row, before_width)
+        yield from _rows_of(row, before_width, is_new=is_new)
 
 
 def _is_short(row: FieldChange) -> bool:
@@ -179,7 +182,7 @@ def _is_short(row: FieldChange) -> bool:
 
 def _before(row: FieldChange) -> str:
     """Write what is there; of a number that will be replaced by one not yet known, the beginning is enough."""
-    before = printable(row.before or "")
+    before = printable(row.before) if row.before is not None else _ABSENT
     return shortened(before, _WIDEST_REPLACED) if row.after_unknown else before
 
 
@@ -189,9 +192,9 @@ def _after(row: FieldChange) -> str:
     return printable(row.after) if row.after is not None else _ABSENT
 
 
-def _rows_of(row: FieldChange, before_width: int) -> Iterator[Row]:
+def _rows_of(row: FieldChange, before_width: int, *, is_new: bool) -> Iterator[Row]:
     after = _after(row)
-    if row.before is None:
+    if is_new:
         yield row.field, after
         return
     before = _before(row)
@@ -247,9 +250,10 @@ def _unmanaged(plan: Plan, paint: Paint, *, verbose: bool) -> Iterator[str]:
 
 
 def _blast_radius(plan: Plan, paint: Paint) -> Iterator[str]:
-    """Tell for each authority that is there and changes how many beneath it follow; the gravest last."""
+    """Tell for each authority whose certificate or key changes how many beneath it follow; the gravest last."""
+    harmless = (Action.CREATE, Action.REENCODE)
     changed = [
-        change for change in plan.changes if change.is_pending and change.beneath and change.action is not Action.CREATE
+        change for change in plan.changes if change.is_pending and change.beneath and change.action not in harmless
     ]
     changed.sort(key=lambda change: GRAVITY.index(change.action))
     if changed:

@@ -19,6 +19,7 @@ _FEW = 30
 _SIGNS: dict[Standing, str] = {
     Standing.EXPIRED: "!",
     Standing.DAMAGED: "!",
+    Standing.UNREADABLE: "!",
     Standing.MISSING: "+",
     Standing.NOT_YET_VALID: "~",
     Standing.BLOCKED: "!",
@@ -80,14 +81,15 @@ def _life(left: float | None) -> str:
     if left is None:
         return ""
     full = round(left * _BAR)
-    return f"{'█' * full}{'░' * (_BAR - full)} {int(left * 100):3d} %"
+    percent = max(round(left * 100), 1) if left else 0  # what is still valid has something left
+    return f"{'█' * full}{'░' * (_BAR - full)} {percent:3d} %"
 
 
 def _paint_row(line: str, standing: Standing, paint: Paint) -> str:
     match standing:
         case Standing.VALID:
             return line
-        case Standing.EXPIRED | Standing.DAMAGED | Standing.BLOCKED:
+        case Standing.EXPIRED | Standing.DAMAGED | Standing.UNREADABLE | Standing.BLOCKED:
             return paint.bad(line)
         case Standing.MISSING:
             return paint.good(line)
