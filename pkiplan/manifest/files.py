@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import stat
@@ -158,14 +159,13 @@ def _unreadable(path: str, error: OSError) -> BadValueError:
 def _decoded(data: bytes, path: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    elif data.startswith(b"\xef\xbb\xbf"):
-        encoding = "utf-8-sig"
     else:
         encoding = "utf-8"
+        data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode(encoding, "replace")
         place = Place(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        summary = f"{shown(str(place))} is not {encoding.removesuffix('-sig').upper()}: byte {data[error.start]:#04x}"
+        summary = f"{shown(str(place))} is not {encoding.upper()}: byte {data[error.start]:#04x}"
         raise BadValueError(summary, code="not-utf-8", hint="save the file as UTF-8", place=place) from error
