@@ -11,7 +11,7 @@ DECIDING := pkiplan/model/*,pkiplan/plan/*,pkiplan/manifest/*,pkiplan/x509/*,pki
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart dev test format lint coverage check golden clean
+.PHONY: help quickstart dev test format lint coverage check golden crash clean
 
 help:        ## show this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ check: lint  ## everything that CI checks
 
 golden: $(VENV)/dev  ## write the golden files anew; review the diff like code
 	PKIPLAN_WRITE_GOLDEN=1 $(BIN)/pytest -q -n auto $(T)
+
+crash: $(VENV)/dev  ## kill and fail apply at every call to the file system; writes docs/crash-safety.md
+	$(BIN)/python -m tests.apply.crash
 
 clean:       ## remove .venv and everything built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

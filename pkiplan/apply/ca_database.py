@@ -118,6 +118,7 @@ class CaDatabase:
         if index is None:
             filesystem.create_file(opened, INDEX_FILE, b"", PUBLIC)
             index = b""
+        index = _without_half_a_line(opened, index)
         self._ends_with_newline = not index or index.endswith(b"\n")
         self._index_is_unsynced = True
         self.serials.update(entry.serial for entry in parse_index(index.decode("utf-8", "surrogateescape")))
@@ -155,6 +156,19 @@ def random_serial(used: set[int]) -> int:
         # A tiny number is as random as any, but looks like a mistake; CA/Browser Forum BR 7.1 wants 64 bits.
         if serial >> 64 and serial not in used:
             return serial
+
+
+def _without_half_a_line(opened: int, index: bytes) -> bytes:
+    """Cut off a last line that a crash left half written: OpenSSL refuses the whole file for it.
+
+    Its certificate was never published, because the line is on the disk before that. A whole line that only lacks its
+    end, and a comment, stay.
+    """
+    whole, end, last = index.rpartition(b"\n")
+    if not last.strip() or last.startswith(b"#") or parse_index(last.decode("utf-8", "surrogateescape")):
+        return index
+    filesystem.shorten(opened, INDEX_FILE, len(whole + end))
+    return whole + end
 
 
 def _content(parent: int, name: str, limit: int) -> bytes | None:

@@ -23,6 +23,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # (proc_sys_fs(5), protected_hardlinks), too many of them. Then the file is copied.
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 
+# Nothing of ours has that name. Any other failure to look does not mean that nothing is there.
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -72,9 +75,17 @@ def make_directory(parent: int, name: str, mode: int = 0o700) -> bool:
 
 def make_path(path: str, mode: int) -> None:
     """Make a directory by absolute path, and what is missing above it as `mkdir -p` does."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
+    parent = os.path.dirname(path)
+    os.makedirs(parent, mode=0o755, exist_ok=True)
+    try:
         os.mkdir(path, mode)
+    except FileExistsError:
+        return
+    descriptor = open_root(parent)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def set_directory_placement(parent: int, name: str, placement: Placement) -> None:
@@ -118,13 +129,23 @@ def append(parent: int, name: str, content: bytes, placement: Placement) -> None
     descriptor = os.open(name, flags, placement.mode, dir_fd=parent)
     try:
         before = os.fstat(descriptor).st_size
-        written = os.write(descriptor, content)
+        written = 0
+        try:
+            written = os.write(descriptor, content)
+        finally:
+            if written != len(content):
+                # Half a line would break every later reader: OpenSSL refuses the whole file.
+                os.ftruncate(descriptor, before)
         if written != len(content):
-            # Half a line would break every later reader: OpenSSL refuses the whole file.
-            os.ftruncate(descriptor, before)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
     finally:
         os.close(descriptor)
+
+
+def shorten(parent: int, name: str, size: int) -> None:
+    """Cut off what stands in a file after so many bytes."""
+    with _opened(parent, name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC) as descriptor:
+        os.ftruncate(descriptor, size)
 
 
 def read_file(parent: int, name: str, limit: int) -> bytes:
@@ -255,11 +276,13 @@ def names_in(directory: int) -> list[str]:
 
 
 def link_target(parent: int, name: str) -> str | None:
-    """Return what a symbolic link holds, or None where there is none."""
+    """Return what a symbolic link holds, or None where nothing, or something else, has that name."""
     try:
         return os.readlink(name, dir_fd=parent)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in ABSENT or error.errno == errno.EINVAL:  # which tells that it is no link
+            return None
+        raise
 
 
 def file_facts(parent: int, name: str) -> os.stat_result | None:

@@ -94,7 +94,8 @@ def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
     with contextlib.ExitStack() as stack:
         try:
             parent, last = stack.enter_context(parent_of(directory, name))
-        except OSError:
+        except OSError as error:
+            _demand_absence(error)
             yield None
             return
         if filesystem.is_regular(parent, last):
@@ -106,7 +107,8 @@ def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
         try:
             opened = stack.enter_context(contextlib.closing(_Open(directory, current)))
             inner, last = stack.enter_context(parent_of(opened.descriptor, name))
-        except OSError:
+        except OSError as error:
+            _demand_absence(error)
             yield None
             return
         yield (inner, last) if filesystem.is_regular(inner, last) else None
@@ -150,8 +152,11 @@ def switch(directory: int, generation: Generation) -> str | None:
 
 
 def remove_older(directory: int, keep: Iterable[str]) -> None:
-    """Remove all generations but those named, and the current one."""
-    kept = {*keep, current_generation(directory)}
+    """Remove all generations but those named, and the current one; without a current one, none."""
+    current = current_generation(directory)
+    if current is None:
+        return
+    kept = {*keep, current}
     for name in filesystem.names_in(directory):
         if is_generation(name) and name not in kept:
             filesystem.remove_tree(directory, name)
@@ -217,8 +222,15 @@ def _is_plain(directory: int, name: str) -> bool:
     try:
         with parent_of(directory, name) as (parent, last):
             return filesystem.is_regular(parent, last)
-    except OSError:
+    except OSError as error:
+        _demand_absence(error)
         return False
+
+
+def _demand_absence(error: OSError) -> None:
+    """Raise unless an error means that nothing is there: what cannot be looked at now may be a key."""
+    if error.errno not in filesystem.ABSENT:
+        raise error
 
 
 def _files_in(directory: int, prefix: str = "") -> list[str]:

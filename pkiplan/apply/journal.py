@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -171,8 +172,11 @@ def _directory(tree: Tree, directory: str) -> Iterator[int]:
 def _digest(directory: int, name: str) -> str | None:
     try:
         return hashlib.sha256(filesystem.read_file(directory, name, LARGEST_PEM)).hexdigest()
-    except OSError:
-        return None
+    except OSError as error:
+        # What is no file of ours is passed over; one that cannot be read may still be needed.
+        if error.errno in filesystem.ABSENT or error.errno in (errno.EINVAL, errno.EFBIG):
+            return None
+        raise
 
 
 def _told(entries: JournalEntries, finished: list[str], discarded: list[str]) -> str:

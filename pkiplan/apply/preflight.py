@@ -57,9 +57,11 @@ def unwritable(path: str, base: str) -> str | None:
         return f"{current} is not a directory"
     if not os.access(current, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         return f"{current} is not writable for this user"
-    if os.statvfs(current).f_flag & os.ST_RDONLY:
-        return f"{current} lies on a read-only file system"
-    return None
+    try:
+        is_read_only = bool(os.statvfs(current).f_flag & os.ST_RDONLY)
+    except OSError as error:
+        return f"{current}: {(error.strerror or '').lower()}"
+    return f"{current} lies on a read-only file system" if is_read_only else None
 
 
 def _places(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:

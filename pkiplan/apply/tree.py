@@ -104,7 +104,8 @@ def open_tree(site: Site, *, make: bool = True) -> Tree:
         for position, name in enumerate(names):
             if make:
                 is_last = position == len(names) - 1
-                filesystem.make_directory(current, name, PRIVATE_DIRECTORY if is_last else 0o755)
+                if filesystem.make_directory(current, name, PRIVATE_DIRECTORY if is_last else 0o755):
+                    filesystem.sync_directory(current)
             following = _step(current, name, "/".join((site.base, *names[: position + 1])))
             filesystem.close(current)
             current = following

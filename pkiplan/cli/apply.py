@@ -91,9 +91,10 @@ def apply(
     _refuse_options_of_plan(found, asked, extra_vars)
     request = options.request(session, found.site, variables=extra_vars, allow_outside=allow_outside, options=asked)
     planned = _permitted(session, found, request, is_asked=not (yes or found.is_named))
-    if not planned.plan.pending:
+    # Where only the work of an interrupted apply is left to finish, that was consented to then.
+    if not planned.plan.pending and not planned.plan.interrupted:
         return _status_of_plan(planned.plan)
-    if not (yes or found.is_named):
+    if planned.plan.pending and not (yes or found.is_named):
         consent.ask("Apply this plan?", wanted="yes")
     refused: list[VerifyReport] = []
     with stop_when_asked(session) as stop, apply_progress(session) as progress:

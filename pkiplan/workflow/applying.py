@@ -105,19 +105,23 @@ def apply(
     """Carry a plan out under the site's lock, after making sure that it still is the plan.
 
     Where the site wants its new certificates verified before the switch and they do not hold, `refused` gets what
-    verification found, and nothing is replaced.
+    verification found, and nothing is replaced. What an interrupted apply left is finished or undone first, and told
+    as a note.
     """
     from pkiplan.apply.executor import apply_plan
     from pkiplan.apply.lock import site_lock
+    from pkiplan.apply.results import ApplyEvent, EventKind
     from pkiplan.cache import open_cache
     from pkiplan.plan.saved_plan import parse_plan_document
     from pkiplan.render import render_cnf
 
     assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
-    with site_lock(planned.site, timeout=lock_timeout):
+    cache = open_cache()
+    with site_lock(planned.site, timeout=lock_timeout) as recovered:
+        for line in recovered:
+            progress(ApplyEvent(kind=EventKind.NOTE, detail=line))
         current = make_plan(planned.request, resolver=planned.resolver)
         _refuse_stale(parse_plan_document(planned.document), current)
-        cache = open_cache()
         report = apply_plan(
             current.site,
             current.plan,
