@@ -37,7 +37,7 @@ def make_key(work: Work, resource: Resource, change: Change) -> None:
 def remember_key(work: Work, resource: Resource, spec: ObservedKeySpec, spki_sha256: str) -> None:
     """Remember what an encrypted key file holds, so that `plan` can check it without its passphrase."""
     key = resource.key
-    if not isinstance(key, ManagedKey) or not key.passphrases:
+    if not isinstance(key, ManagedKey) or not key.is_encrypted:
         return
     content = work.stage_of(resource.address).read_new(key.path)
     work.memory.remember_key(
@@ -50,7 +50,7 @@ def remember_key(work: Work, resource: Resource, spec: ObservedKeySpec, spki_sha
 def _generate(work: Work, resource: Resource, key: ManagedKey) -> None:
     from pkiplan.key_backends import KEY_BACKENDS
 
-    passphrase = work.first_secret(key.passphrases)
+    passphrase = work.first_secret(key.written_with)
     with work.stage_of(resource.address).new_file(key.path) as (parent, name):
         KEY_BACKENDS[key.backend].generate(key.spec, _destination(key, passphrase, parent, name))
 
@@ -63,7 +63,7 @@ def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
     if not isinstance(observed, Found):
         raise PkiplanError.of(f"{resource.address}: there is no key to rewrite", code="key-missing")
     stage = work.stage_of(resource.address)
-    if _is_stored_as_declared(key, observed.value):
+    if is_stored_as_declared(key, observed.value):
         content = read_absolute(work.key_path(resource))
         write = FileWrite(name=key.path, content=content, attributes=key.attributes, place=resource.place)
         stage.write(write, work.placement(key.attributes, resource))
@@ -72,17 +72,18 @@ def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
     if not isinstance(backend, ExportsKey):
         raise PkiplanError.of(f"{resource.address}: a key in `{key.backend}` has no other form", code="key-elsewhere")
     path, passphrases = work.key_path(resource), work.passphrases(resource)
-    passphrase = work.first_secret(key.passphrases)
+    passphrase = work.first_secret(key.written_with)
     with stage.new_file(key.path) as (parent, name):
         backend.reencode(path, passphrases, _destination(key, passphrase, parent, name))
     if observed.value.spec is not None and observed.value.spki_sha256 is not None:
         remember_key(work, resource, observed.value.spec, observed.value.spki_sha256)
 
 
-def _is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:
+def is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:
+    """Tell whether a key file is as declared but for its mode and owner, so that it needs not be opened."""
     # An encrypted key is PKCS#8 whatever form is declared (RFC 5958, 3).
-    form = KeyForm.PKCS8 if key.passphrases else key.form
-    return observed.encryption == (key.encryption if key.passphrases else None) and observed.form == form
+    form = KeyForm.PKCS8 if key.is_encrypted else key.form
+    return observed.encryption == (key.encryption if key.is_encrypted else None) and observed.form == form
 
 
 def _destination(key: ManagedKey, passphrase: bytes | None, parent: int, name: str) -> KeyDestination:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
+from pkiplan.apply.key_making import is_stored_as_declared
 from pkiplan.apply.ownership import directory_placement, placement_of
 from pkiplan.apply.work import Work, attributes_of
 from pkiplan.diagnostics import Diagnostic, in_order
@@ -126,8 +127,8 @@ def _references(work: Work, resource: Resource, change: Change) -> Iterator[Secr
     key = resource.key
     if isinstance(key, ManagedKey):
         if change.key is KeyStep.GENERATE:
-            yield from key.passphrases[:1]
-        elif change.key is KeyStep.REENCODE or (change.signs and work.is_encrypted(resource)):
+            yield from key.written_with
+        elif _must_open(work, resource, key, change):
             yield from key.passphrases
     issuer = work.site.issuer_of(resource)
     if change.signs and issuer is not None and isinstance(issuer.key, ManagedKey) and work.is_encrypted(issuer):
@@ -137,6 +138,18 @@ def _references(work: Work, resource: Resource, change: Change) -> Iterator[Secr
             yield from output.passphrases[:1]
             if FORMATS[output.format].needs_key and isinstance(key, ManagedKey) and work.is_encrypted(resource):
                 yield from key.passphrases
+
+
+def _must_open(work: Work, resource: Resource, key: ManagedKey, change: Change) -> bool:
+    if change.signs:
+        return change.key is KeyStep.REENCODE or work.is_encrypted(resource)
+    observed = work.observed.of(resource.address).key
+    # Where only mode or owner differ, the bytes are copied.
+    return (
+        change.key is KeyStep.REENCODE
+        and isinstance(observed, Found)
+        and not is_stored_as_declared(key, observed.value)
+    )
 
 
 def _signing_keys(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]:

@@ -113,7 +113,7 @@ class Work:
         change = self.changes.get(resource.address)
         stage = self._stages.get(resource.address)
         if change is not None and change.key is not KeyStep.KEEP and stage and stage.has_new(key.path):
-            return bool(key.passphrases)
+            return key.is_encrypted
         observed = self.observed.of(resource.address).key
         return isinstance(observed, Found) and observed.value.encryption is not None
 

@@ -154,7 +154,7 @@ KEYS: dict[str, Key] = {
     "passphrase": Key(
         Passphrases(),
         "Where the passphrase comes from that protects the key file. A list: the first is written, all are tried when "
-        "opening. `none` says that a plain file is meant.",
+        "opening. `none` says that a plain file is meant; in a list it comes first.",
         "a plain file, about which plans warn for an authority",
         ({"env": "ROOT_PASSPHRASE"},),
     ),
@@ -273,7 +273,7 @@ def _build(fields: dict[str, Any]) -> KeyChoice:
             )
     form = fields.get("form", KeyForm.PKCS8)
     passphrases, plain_is_intended = fields.get("passphrase", ((), False))
-    if form is not KeyForm.PKCS8 and passphrases:
+    if form is not KeyForm.PKCS8 and passphrases and not plain_is_intended:
         raise BadValueError(f"only the form `pkcs8` can be encrypted, not `{form.value}`", code="conflict", key="form")
     if form is KeyForm.PKCS1 and algorithm != "rsa":
         raise BadValueError("the form `pkcs1` is for RSA keys", code="conflict", hint="write `form: pkcs8`", key="form")

@@ -88,7 +88,13 @@ def _build(fields: dict[str, Any]) -> Output:
     wrong = output_format.check_options(options)
     if wrong:
         raise BadValueError(f"format `{name}`: {wrong[0]}", code="format-option", key=next(iter(options)))
-    passphrases, _ = fields.get("passphrase", ((), False))
+    passphrases, is_plain = fields.get("passphrase", ((), False))
+    if passphrases and is_plain:
+        raise BadValueError(
+            "`none` in a list is for keys, which are opened before they are written plain; an output is made anew",
+            code="conflict",
+            key="passphrase",
+        )
     if output_format.passphrase_use is PassphraseUse.NEEDED and not passphrases:
         raise BadValueError(
             f"format `{name}` needs a passphrase",

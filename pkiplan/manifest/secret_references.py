@@ -137,7 +137,7 @@ class Secret:
 
 
 class Passphrases:
-    """A reference, a list of references (the first is written, all are tried), or `none`.
+    """A reference, a list of references (the first is written, all are tried), or `none`, alone or first in the list.
 
     The result is the pair of references and whether `none` was written.
     """
@@ -149,21 +149,24 @@ class Passphrases:
         if node.__class__ is str and node == "none":
             return (), True
         if isinstance(node, Sequence):
-            read = [Secret().read(item, item_mark, problems) for item, item_mark in zip(node, node.marks, strict=True)]
-            if not read:
+            items = list(zip(node, node.marks, strict=True))
+            is_plain = bool(items) and is_none_word(items[0][0])
+            read = [Secret().read(item, item_mark, problems) for item, item_mark in (items[1:] if is_plain else items)]
+            if not items:
                 problems.error(
                     mark, "an empty list of passphrases", code="empty", hint="write `none` where there is none"
                 )
                 return INVALID
             found = tuple(one for one in read if not isinstance(one, Invalid))
-            return (found, False) if len(found) == len(read) else INVALID
+            return (found, is_plain) if len(found) == len(read) else INVALID
         one = Secret().read(node, mark, problems)
         return INVALID if one is INVALID else ((one,), False)
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
         one = Secret().schema()
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}, {"const": "none"}]}
+        none = {"const": "none"}
+        return {"anyOf": [one, {"type": "array", "items": {"anyOf": [one, none]}, "minItems": 1}, none]}
 
 
 _LITERAL = f"secrets are never in a manifest; write {FORMS}"

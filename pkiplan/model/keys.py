@@ -113,7 +113,8 @@ class ManagedKey:
     `path` is relative to the resource's directory, or absolute when an existing key is adopted
     (`is_adopted`: read where it lies; never generated, rewritten or moved). `passphrases` are tried in turn
     when opening and the first is used for writing; none means a plain file.
-    `plain_is_intended` records `passphrase: none`, which silences the warning about an authority.
+    `plain_is_intended` records `passphrase: none`, which silences the warning about an authority; with passphrases
+    beside it (`[none, {env: OLD}]`) a plain file is written, and they open the encrypted one it comes from.
     """
 
     spec: KeySpec
@@ -125,6 +126,16 @@ class ManagedKey:
     plain_is_intended: bool = False
     attributes: FileAttributes = PRIVATE_FILE
     backend: str = "files"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether the file shall be encrypted."""
+        return bool(self.passphrases) and not self.plain_is_intended
+
+    @property
+    def written_with(self) -> tuple[SecretReference, ...]:
+        """Return the passphrase that protects the file when it is written, if any does."""
+        return self.passphrases[:1] if self.is_encrypted else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,16 @@ def _unusable(resource: Resource, key: Unreadable, site: Site) -> Blocker:
     )
 
 
+def _nothing_opens(resource: Resource, site: Site) -> Blocker:
+    path = key_path(site, resource)
+    return Blocker(
+        reason=Reason.KEY_ENCRYPTION_CHANGED,
+        message=f"{resource.key.path} is encrypted, and the manifest names no passphrase that opens it",
+        way_out=f"name it for {path}: `passphrase: [none, {{env: NAME}}]` stores the key plain; "
+        f"or replace the key: {_rekey(resource)}",
+    )
+
+
 def _missing(resource: Resource, found: ObservedResource, site: Site, issued: Sequence[str]) -> KeyVerdict:
     if isinstance(resource.key, ExternalKey):
         what = "certificate request" if resource.key.is_request else "public key"
@@ -167,6 +177,8 @@ def _found(
         if other:
             return KeyVerdict(blocker=_given_otherwise(resource, other, site))
         return KeyVerdict(differences=mismatch) if mismatch else SOUND
+    if key.encryption is not None and not resource.key.passphrases and not _needs_new(mismatch, other):
+        return KeyVerdict(blocker=_nothing_opens(resource, site))
     form = _stored_otherwise(resource.key, key)
     if not (mismatch or other or form):
         return SOUND
@@ -238,14 +250,14 @@ def _given_otherwise(resource: Resource, other: Differences, site: Site) -> Bloc
 def _stored_otherwise(declared: ManagedKey, key: ObservedKey) -> Differences:
     """Find a key file in another form, encryption, mode or owner than declared."""
     differences: list[Differences] = []
-    wanted = declared.encryption if declared.passphrases else None
+    wanted = declared.encryption if declared.is_encrypted else None
     if key.encryption != wanted:
         before, after = _encryption_text(key.encryption), _encryption_text(wanted)
         change = FieldChange("key.encryption", before, after)
         message = f"key encryption {before} → {after}"
         differences.append(differs(Action.REENCODE, Reason.KEY_ENCRYPTION_CHANGED, message, change))
     # An encrypted key is PKCS#8 whatever form is declared (RFC 5958, 3).
-    form = KeyForm.PKCS8 if declared.passphrases else declared.form
+    form = KeyForm.PKCS8 if declared.is_encrypted else declared.form
     if key.form not in (None, form):
         change = FieldChange("key.form", str(key.form), form.value)
         message = f"key form {key.form} → {form.value}"

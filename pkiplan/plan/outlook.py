@@ -178,6 +178,9 @@ def _why_no_signature(
         return _beneath(resource, "has only its public key here", "sign where its private key is", is_fault=False)
     if change is not None and change.signs:
         return None
+    if isinstance(found.key, Found) and found.key.value.encryption is not None and not resource.key.passphrases:
+        name = f"name it in the `key:` of {resource.address}: `passphrase: {{env: NAME}}`"
+        return _beneath(resource, "has an encrypted key and no passphrase that opens it", name, is_fault=True)
     if change is not None and change.action is Action.BLOCKED:
         is_usable = (
             isinstance(found.key, Found)

@@ -294,13 +294,13 @@ def _notes(site: Site, resource: Resource) -> list[str]:
         notes.append("The subject is empty, which OpenSSL takes from no file: hence -subj /")
     if isinstance(resource.key, ExternalKey):
         notes.append("The private key is not here: KEY stands for it, and who holds it makes the request.")
-    elif resource.key.passphrases:
+    elif resource.key.is_encrypted:
         notes.append("The key is encrypted: OpenSSL asks for its passphrase, or takes it by -passin.")
     if issuer is None:
         pass
     elif isinstance(issuer.key, ExternalKey):
         notes.append("The issuer's private key is not here: openssl ca needs -keyfile.")
-    elif issuer.key.passphrases:
+    elif issuer.key.is_encrypted:
         notes.append("The issuer's key is encrypted: openssl ca asks for its passphrase, or takes it by -passin.")
     if resource.is_self_issued and _declared_end(resource) is not None:
         notes.append("-not_before and -not_after came with OpenSSL 3.4; before it, use -days.")

@@ -13,16 +13,24 @@ from typing import TYPE_CHECKING, Any
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.errors import PkiplanError, SecretError
 from pkiplan.model.keys import ManagedKey
+from pkiplan.model.observed import Found, ObservedResource, ObservedState
+from pkiplan.model.secret_references import EnvSecret, FileSecret, SystemdSecret
 from pkiplan.plan.changes import Plan, PlanOptions
+from pkiplan.plan.key import is_unchecked
 from pkiplan.workflow.loading import load
 
 if TYPE_CHECKING:
     from pkiplan.manifest import LoadedSite
+    from pkiplan.model.resource import Resource
     from pkiplan.model.secret_references import SecretReference
     from pkiplan.model.site import Site
     from pkiplan.plan.inventory import Inventory
     from pkiplan.secrets import SecretResolver
     from pkiplan.state import Observed
+
+
+# Secrets that are simply there or not: looking for one asks no person and runs nothing.
+AT_HAND = EnvSecret | FileSecret | SystemdSecret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +114,8 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     )
     observed = observe_site(site, cache=cache)
     plan = decide(observed=observed.state)
-    if resolver is not None and plan.pending:
-        observed = observe_site(site, cache=cache, open_with=_opener(site, plan, resolver))
+    if resolver is not None and (needed := frozenset(_needed_secrets(site, observed.state, plan))):
+        observed = observe_site(site, cache=cache, open_with=_opener(site, needed, resolver))
         plan = decide(observed=observed.state)
     if cache is not None:
         cache.save()
@@ -169,10 +177,9 @@ class LintFindings(Mapping[str, tuple[Diagnostic, ...]]):
 
 
 def _opener(
-    site: Site, plan: Plan, resolver: SecretResolver
+    site: Site, needed: frozenset[SecretReference], resolver: SecretResolver
 ) -> Callable[[Sequence[SecretReference]], tuple[bytes, ...]]:
-    """Open what the plan's changes need and nothing else: a renewal must not ask for an offline root's passphrase."""
-    needed = frozenset(_needed_secrets(site, plan))
+    """Open what is needed and nothing else: a renewal must not ask for an offline root's passphrase."""
 
     def open_with(references: Sequence[SecretReference]) -> tuple[bytes, ...]:
         secrets = []
@@ -186,17 +193,30 @@ def _opener(
     return open_with
 
 
-def _needed_secrets(site: Site, plan: Plan) -> Iterator[SecretReference]:
+def _needed_secrets(site: Site, observed: ObservedState, plan: Plan) -> Iterator[SecretReference]:
+    """List what the plan's changes need, and what opens a file that nobody looked into, without asking anybody."""
+    for resource in site:
+        found = observed.of(resource.address)
+        for references in _unopened(resource, found):
+            yield from (reference for reference in references if isinstance(reference, AT_HAND))
     for change in plan.pending:
-        resource = site.resources.get(change.address)
-        if resource is None:
+        if (changed := site.resources.get(change.address)) is None:
             continue
-        signer = site.issuer_of(resource) if change.signs else None
-        for holder in (resource, signer):
+        signer = site.issuer_of(changed) if change.signs else None
+        for holder in (changed, signer):
             if holder is not None and isinstance(holder.key, ManagedKey):
                 yield from holder.key.passphrases
-        for output in resource.outputs:
+        for output in changed.outputs:
             yield from output.passphrases
+
+
+def _unopened(resource: Resource, found: ObservedResource) -> Iterator[tuple[SecretReference, ...]]:
+    if is_unchecked(resource, found) and isinstance(resource.key, ManagedKey):
+        yield resource.key.passphrases
+    for output in resource.outputs:
+        file = found.files.get(output.path)
+        if isinstance(file, Found) and file.value.contents.not_checked is not None:
+            yield output.passphrases
 
 
 def save_plan(planned: PlannedSite, out: str | None) -> SavedAt:

@@ -119,6 +119,13 @@ def test_passphrase_none_says_that_a_plain_file_is_meant(tmp_path: Path) -> None
     assert key.passphrases == ()
 
 
+def test_none_first_in_a_list_of_passphrases_writes_a_plain_file_and_opens_with_the_rest(tmp_path: Path) -> None:
+    key = certificate(tmp_path, "key: {type: rsa, form: pkcs1, passphrase: [none, {env: OLD}]}").key
+
+    assert isinstance(key, ManagedKey)
+    assert (key.is_encrypted, key.written_with, key.passphrases) == (False, (), (EnvSecret("OLD"),))
+
+
 def test_adopted_keys_and_keys_elsewhere_lie_where_the_manifest_says(tmp_path: Path) -> None:
     adopted = certificate(tmp_path, "key: {type: rsa, path: old/web.key}\ncert_path: old/web.pem")
     request = certificate(tmp_path, "key: {csr: /srv/web.csr}")

@@ -307,7 +307,7 @@ def key_is_encrypted(address: str, encryption: KeyEncryption, *, is_known: bool 
     """Declare a passphrase, and find the key under an encryption, remembered or not."""
 
     def change(world: World) -> None:
-        declares_key(address, passphrases=PASSPHRASE)(world)
+        declares_key(address, passphrases=PASSPHRASE, plain_is_intended=False)(world)
         world.edit_key(address, encryption=encryption)
         if not is_known:
             world.disk.closed[address] = world.key(address).spki_sha256 or ""
@@ -854,7 +854,37 @@ row(
     "a declared passphrase re-encodes the key", declares_key(passphrases=PASSPHRASE), REENCODE, R.KEY_ENCRYPTION_CHANGED
 )
 row(
-    "a dropped passphrase re-encodes the key", finds_key(encryption=KeyEncryption()), REENCODE, R.KEY_ENCRYPTION_CHANGED
+    "a passphrase that only opens re-encodes the key as plain",
+    in_turn(finds_key(encryption=KeyEncryption()), declares_key(passphrases=PASSPHRASE, plain_is_intended=True)),
+    REENCODE,
+    R.KEY_ENCRYPTION_CHANGED,
+)
+row(
+    "a passphrase that only opens changes nothing about a plain key",
+    declares_key(passphrases=PASSPHRASE, plain_is_intended=True),
+    KEEP,
+)
+row(
+    "a passphrase that was dropped so that nothing opens the key is blocked",
+    finds_key(encryption=KeyEncryption()),
+    BLOCKED,
+    R.KEY_ENCRYPTION_CHANGED,
+)
+row(
+    "an encrypted key that nothing opens is re-keyed when that is asked for",
+    finds_key(encryption=KeyEncryption()),
+    REKEY,
+    R.REQUESTED,
+    replace=(WEB,),
+    rekey=True,
+)
+row(
+    "what needs the signature of an authority whose key nothing opens is blocked",
+    in_turn(finds_key(ISSUING, encryption=KeyEncryption()), declares(validity=days(60))),
+    BLOCKED,
+    R.ISSUER_BLOCKED,
+    R.LIFETIME_CHANGED,
+    also={ISSUING: BLOCKED},
 )
 for what, encryption in {
     "a weaker KDF": KeyEncryption(rounds=2048),

@@ -118,8 +118,8 @@ class Disk:
                     file=facts(declared.attributes, spki or ""),
                     spki_sha256=spki,
                     spec=spec,
-                    form=KeyForm.PKCS8 if declared.passphrases else declared.form,
-                    encryption=declared.encryption if declared.passphrases else None,
+                    form=KeyForm.PKCS8 if declared.is_encrypted else declared.form,
+                    encryption=declared.encryption if declared.is_encrypted else None,
                 )
             ),
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pkiplan.diagnostics import Diagnostic, Severity
-from pkiplan.model.keys import ExternalKey, KeyEncryption, RsaKeySpec
+from pkiplan.model.keys import ExternalKey, KeyForm, RsaKeySpec
 from pkiplan.model.observed import Missing, ObservedState, Unreadable
 from pkiplan.model.secret_references import EnvSecret
 from pkiplan.model.validity import Validity
@@ -118,7 +118,7 @@ def test_modify_keeps_the_key() -> None:
 
 def test_a_key_in_another_form_is_reencoded_beside_whatever_else_is_done() -> None:
     world = World.applied(small_site())
-    world.edit_key("certificate.web", encryption=KeyEncryption())
+    world.edit_key("certificate.web", form=KeyForm.SEC1)
 
     (change,) = world.plan().changes
 
@@ -305,7 +305,7 @@ def test_an_adopted_authority_key_is_warned_about_as_it_lies() -> None:
 def test_encrypted_keys_that_nobody_opened_are_told_in_one_line(addresses: tuple[str, ...], summary: str) -> None:
     site = small_site()
     for address in addresses:
-        site = edited(site, address, lambda r: with_key(r, passphrases=(EnvSecret("X"),)))
+        site = edited(site, address, lambda r: with_key(r, passphrases=(EnvSecret("X"),), plain_is_intended=False))
     world = World.applied(site)
     for address in addresses:
         world.edit_key(address, spki_sha256=None, spec=None)

@@ -66,7 +66,7 @@ EDITS: st.SearchStrategy[Edit] = st.one_of(
     edit_of(LIFETIMES, lambda r, v: replace(r, validity=v)),  # type: ignore[arg-type]
     edit_of(st.integers(1, 3000), lambda r, v: replace(r, renew_before=timedelta(days=int(str(v))))),
     edit_of(SPECS, lambda r, v: with_key(r, spec=v)),
-    edit_of(st.just(EnvSecret("X")), lambda r, v: with_key(r, passphrases=(v,))),
+    edit_of(st.just(EnvSecret("X")), lambda r, v: with_key(r, passphrases=(v,), plain_is_intended=False)),
     edit_of(st.sampled_from(KeyForm), lambda r, v: with_key(r, form=v)),
     edit_of(st.sampled_from([0o600, 0o640]), lambda r, v: replace(r, attributes=FileAttributes(mode=int(str(v))))),
     edit_of(st.booleans(), lambda r, v: replace(r, reuse_key=bool(v))),

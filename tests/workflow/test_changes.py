@@ -303,3 +303,33 @@ def test_a_key_that_an_apply_encrypted_is_known_to_the_next_plan(place: Place, m
     place.apply()
 
     assert [warning.summary for warning in place.plan().warnings] == []
+
+
+def _with_encrypted_keys(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_PASSPHRASE", "a passphrase")
+    monkeypatch.setenv("PKIPLAN_CACHE", "off")
+    place.edit("{issuer: issuing, ", "{issuer: issuing, key: {type: ecdsa, passphrase: {env: KEY_PASSPHRASE}}, ")
+    place.apply()
+
+
+def test_an_encrypted_key_that_nobody_looked_into_is_checked_by_apply_though_nothing_else_changes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_encrypted_keys(place, monkeypatch)
+    place.file("certificates/web/key.pem").write_bytes(place.file("certificates/ops/key.pem").read_bytes())
+    assert place.plan().changes == (), "plan sees no passphrase"
+
+    plan = place.apply()
+
+    assert [(change.address, change.action) for change in plan.changes] == [(WEB, Action.REKEY)]
+    assert place.apply().changes == ()
+
+
+def test_what_cannot_be_opened_without_asking_stays_not_checked(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    _with_encrypted_keys(place, monkeypatch)
+    monkeypatch.delenv("KEY_PASSPHRASE")
+
+    plan = place.apply()
+
+    assert plan.changes == ()
+    assert [warning.code for warning in plan.warnings] == ["key-not-checked"]
