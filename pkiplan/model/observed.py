@@ -31,11 +31,13 @@ class Unreadable:
     """Something is there that cannot be used; never a reason to generate a key.
 
     `is_damaged`: its bytes could be read, but do not parse. Else it could not even be read (permission, a
-    directory, a link that dangles or leads out of the site).
+    directory, a link that dangles or leads out of the site). `is_directory`: somebody's directory has its name, which
+    nothing is written over.
     """
 
     why: str
     is_damaged: bool = False
+    is_directory: bool = False
 
 
 Observation = Found[T] | Missing | Unreadable

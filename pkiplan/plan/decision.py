@@ -45,6 +45,9 @@ class Decision:
 
 def decide(resource: Resource, found: ObservedResource, context: Context, request: Request) -> Decision | None:
     """Decide about one resource; None keeps it as it is."""
+    in_the_way = _directory_in_the_way(resource, found, context)
+    if in_the_way is not None:
+        return _blocked(resource, in_the_way)
     as_issued = request.as_issued or resource
     is_nothing_there = isinstance(found.key, Missing) and isinstance(found.certificate, Missing)
     rekey = request.rekey and not is_nothing_there
@@ -60,6 +63,16 @@ def decide(resource: Resource, found: ObservedResource, context: Context, reques
     if differences and strongest(differences) in SIGNING:
         return _sign(resource, found, context, request, key, differences)
     return _mend_files(as_issued, found, context, request, key, differences)
+
+
+def _directory_in_the_way(resource: Resource, found: ObservedResource, context: Context) -> Blocker | None:
+    seen = {resource.key.path: found.key, resource.certificate_file: found.certificate, **found.files}
+    for name, observation in seen.items():
+        if isinstance(observation, Unreadable) and observation.is_directory:
+            path = shown_path(context.site, context.site.path(resource, name))
+            message = f"there is a directory where {name} belongs"
+            return Blocker(reason=Reason.UNREADABLE, message=message, way_out=f"take {path} away")
+    return None
 
 
 def _compare_certificate(resource: Resource, found: ObservedResource, context: Context) -> Differences | Blocker:

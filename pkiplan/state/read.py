@@ -298,6 +298,8 @@ def _read_open(descriptor: int, limit: int) -> Found[FileBytes] | Unreadable:
     """Read an open file to its end and close it."""
     try:
         facts = os.fstat(descriptor)
+        if stat.S_ISDIR(facts.st_mode):
+            return Unreadable("is a directory", is_directory=True)
         if not stat.S_ISREG(facts.st_mode):
             return Unreadable("is not a regular file")
         if facts.st_size > limit:

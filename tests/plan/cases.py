@@ -825,8 +825,40 @@ for what, state in {
     row(f"{what} certificate file is mended with the key that is there", set_certificate(WEB, state), MODIFY, R.DAMAGED)
     row(f"{what} chain file is written again", set_file(WEB, CHAIN_FILE, state), REENCODE, R.DAMAGED)
     row(f"{what} output is written again", set_file(API, "web.p12", state), REENCODE, R.DAMAGED, address=API)
+DIRECTORY = Unreadable("is a directory", is_directory=True)
+row("a directory in place of a leaf key is blocked", set_key(WEB, DIRECTORY), BLOCKED, R.UNREADABLE)
+row("a directory in place of a certificate is blocked", set_certificate(WEB, DIRECTORY), BLOCKED, R.UNREADABLE)
+row("a directory in place of a chain is blocked", set_file(WEB, CHAIN_FILE, DIRECTORY), BLOCKED, R.UNREADABLE)
+row(
+    "a directory in place of an output is blocked",
+    set_file(API, "web.p12", DIRECTORY),
+    BLOCKED,
+    R.UNREADABLE,
+    address=API,
+)
+row(
+    "a directory in place of a chain is blocked though the certificate is due",
+    after(70, set_file(WEB, CHAIN_FILE, DIRECTORY)),
+    BLOCKED,
+    R.UNREADABLE,
+    also=of_leaves(RENEW, WEB),
+)
+row(
+    "a directory in place of a leaf key is blocked though a new key is asked for",
+    set_key(WEB, DIRECTORY),
+    BLOCKED,
+    R.UNREADABLE,
+    replace=(WEB,),
+    rekey=True,
+)
+row(
+    "a directory in place of an authority's cnf is blocked, and what it issued goes on",
+    in_turn(set_file(ISSUING, CNF_FILE, DIRECTORY), declares(validity=days(60))),
+    MODIFY,
+    R.LIFETIME_CHANGED,
+    also={ISSUING: BLOCKED},
+)
 for what, state in {
-    "a directory": Unreadable("is a directory"),
     "a dangling link": Unreadable("is a link that leads nowhere"),
     "an unreadable file": Unreadable("permission denied"),
 }.items():
