@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from pkiplan.apply.key_making import is_stored_as_declared
 from pkiplan.apply.ownership import directory_placement, placement_of
@@ -165,7 +166,7 @@ def _signing_keys(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]
         try:
             yield from _mismatch(work, authority, certificate_is_new=change is not None and change.signs)
         except PkiplanError as error:
-            yield from error.diagnostics
+            yield from (replace(problem, place=problem.place or authority.place) for problem in error.diagnostics)
 
 
 def _signers(site: Site, changes: Iterable[Change]) -> Iterator[str]:

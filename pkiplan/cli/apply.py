@@ -16,7 +16,7 @@ from pkiplan.errors import PkiplanError
 
 if TYPE_CHECKING:
     from pkiplan.apply.results import ApplyReport
-    from pkiplan.plan.changes import Plan, PlanOptions
+    from pkiplan.plan.changes import Change, Plan, PlanOptions
     from pkiplan.verify.results import VerifyReport
     from pkiplan.workflow import ApplyInput, PlannedSite, PlanRequest
 
@@ -93,7 +93,7 @@ def apply(
     planned = _permitted(session, found, request, is_asked=not (yes or found.is_named))
     # Where only the work of an interrupted apply is left to finish, that was consented to then.
     if not planned.plan.pending and not planned.plan.interrupted:
-        return _status_of_plan(planned.plan)
+        return _status_of_plan(session, planned.plan)
     if planned.plan.pending and not (yes or found.is_named):
         consent.ask("Apply this plan?", wanted="yes")
     refused: list[VerifyReport] = []
@@ -121,7 +121,7 @@ def apply(
     if verification is not None and not verification.is_as_expected:
         session.diagnose([_IN_PLACE_BUT_UNEXPECTED])
         return statuses.UNEXPECTED
-    return _status_of_plan(planned.plan)
+    return _status_of_plan(session, planned.plan)
 
 
 _NOTHING_REPLACED = Diagnostic(
@@ -235,5 +235,14 @@ def _show_verification(session: Session, verification: VerifyReport) -> None:
         )
 
 
-def _status_of_plan(plan: Plan) -> int:
-    return statuses.FAILED if any(change.is_fault for change in plan.blocked) else statuses.DONE
+def _status_of_plan(session: Session, plan: Plan) -> int:
+    """Name what makes the status 1: the plan that told it may be far above, or was not shown at all."""
+    faults = [change for change in plan.blocked if change.is_fault]
+    if not session.is_json and (session.is_quiet or plan.pending):
+        session.diagnose(_fault(change) for change in faults if not change.findings[0].because)
+    return statuses.FAILED if faults else statuses.DONE
+
+
+def _fault(change: Change) -> Diagnostic:
+    summary = f"{change.address} is blocked: {change.findings[0].message}"
+    return Diagnostic(code="blocked", summary=summary, place=change.place, hint=change.way_out)

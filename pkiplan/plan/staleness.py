@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.plan.changes import Action, Change, Reason
-from pkiplan.plan.descriptions import moment
+from pkiplan.plan.descriptions import moment, several
 from pkiplan.plan.saved_plan import SavedPlan
 
 AGAIN = "look at a new plan: `pkiplan plan`"
@@ -104,7 +104,7 @@ def _decisions(saved: SavedPlan, current: SavedPlan) -> Iterator[Diagnostic]:
     for address in dict.fromkeys((*then, *now)):
         before, after = then.get(address), now.get(address)
         if before is None or after is None or _decision(before) != _decision(after):
-            yield _stale(f"{address}: {_told(before)} when the plan was made ({when}), now {_told(after)}")
+            yield _stale(f"{address}: {_apart(before, after, when)}")
     if list(then) != list(now) and then.keys() == now.keys():
         yield _stale("the plan names its changes in another order")
 
@@ -127,6 +127,15 @@ def _decision(change: Change) -> object:
         ],
         {field for field in change.fields if field.field not in CLOCK_FIELDS},
     )
+
+
+def _apart(before: Change | None, after: Change | None, when: str) -> str:
+    then, now = _told(before), _told(after)
+    if before is None or after is None or then != now:
+        return f"{then} when the plan was made ({when}), now {now}"
+    fields = {field.field for field in {*before.fields} ^ {*after.fields}} - CLOCK_FIELDS
+    what = several(sorted(fields)) if fields else "what would be done"
+    return f"{what} in the plan of {when} is not what would be planned now"
 
 
 def _told(change: Change | None) -> str:

@@ -60,7 +60,7 @@ def inspect_key(
             except SecretError as error:
                 if len(passphrases) == len(declared.passphrases):
                     told = ", ".join(str(reference) for reference in declared.passphrases)
-                    return Unreadable(f"{_words(error)}: {told}")
+                    return Unreadable(f"{_words(error)}: {told}", is_closed=True)
             except PkiplanError as error:
                 return Unreadable(_words(error), is_damaged=True)
             memory.remember_key(file.facts.sha256, read_as, facts)

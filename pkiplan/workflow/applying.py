@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import PkiplanError, StalePlanError
 from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
 
@@ -67,10 +68,34 @@ def plan_to_apply(found: ApplyInput, request: PlanRequest, *, prompt: Prompt | N
 
     resolver = SecretResolver(os.environ, prompt)
     if found.saved is None:
-        return make_plan(request, resolver=resolver)
+        planned = make_plan(request, resolver=resolver)
+        _refuse_wrong_passphrases(planned)
+        return planned
     planned = make_plan(_as_saved(request, found.saved), resolver=resolver)
+    _refuse_wrong_passphrases(planned)
     _refuse_stale(found.saved, planned)
     return planned
+
+
+def _refuse_wrong_passphrases(planned: PlannedSite) -> None:
+    """Refuse before anything else is said: with the wrong passphrase every other answer would mislead."""
+    from pkiplan.model.observed import Unreadable
+    from pkiplan.plan.key import key_path
+
+    wrong = []
+    for resource in planned.site:
+        key = planned.observed.state.of(resource.address).key
+        if isinstance(key, Unreadable) and key.is_closed:
+            wrong.append(
+                Diagnostic(
+                    code="wrong-passphrase",
+                    summary=f"{key_path(planned.site, resource)}: {key.why}",
+                    place=resource.place,
+                    hint="give the passphrase that the key was written with; nothing was changed",
+                )
+            )
+    if wrong:
+        raise PkiplanError(*wrong)
 
 
 def _as_saved(request: PlanRequest, saved: SavedPlan) -> PlanRequest:

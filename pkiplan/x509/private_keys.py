@@ -142,7 +142,9 @@ def open_private_key(data: bytes, passphrases: Sequence[bytes]) -> PrivateKey:
         except _WrongPassphraseError:
             continue
     what = "the passphrase does not open" if len(passphrases) == 1 else f"none of {len(passphrases)} passphrases opens"
-    raise SecretError(Diagnostic(summary=f"{what} the key", code="wrong-passphrase"))
+    raise SecretError(
+        Diagnostic(summary=f"{what} the key", code="wrong-passphrase", hint="give the one that it was written with")
+    )
 
 
 class _WrongPassphraseError(Exception):
