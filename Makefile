@@ -69,6 +69,8 @@ $(VENV)/runtime: $(VENV)/python pyproject.toml
 	$(BIN)/pip install --quiet --editable .
 	touch $@
 
+# pkilint judges what we make. It lies apart: where it is installed, pkiplan asks it before every certificate.
 $(VENV)/dev: $(VENV)/python pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --upgrade --target $(VENV)/pkilint 'pkilint>=0.13'
 	touch $@ $(VENV)/runtime

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -49,6 +49,7 @@ def verify_text(report: VerifyReport, *, colour: bool = False, verbose: bool = F
     paragraphs: list[str] = []
     if table and (verbose or (len(table) <= _MOST_ROWS and not is_brief)):
         paragraphs.append(_table_text(table, paint))
+        paragraphs += _key_exchanges(report, paint)
     paragraphs += _unexpected(report, paint, verbose=verbose)
     paragraphs += _disagreements(report, paint)
     paragraphs += _not_run(report, paint)
@@ -174,6 +175,18 @@ def _painted(mark: str, paint: Paint) -> str:
             return paint.bad(mark)
         case _:
             return paint.aside(mark)
+
+
+def _key_exchanges(report: VerifyReport, paint: Paint) -> Iterator[str]:
+    """Say by which groups the handshakes came to their secrets, as far as the stacks tell."""
+    counts = Counter(
+        (result.stack, result.version or "", result.key_exchange) for result in report.results if result.key_exchange
+    )
+    if counts:
+        yield "\n".join(
+            paint.aside(f"key exchange over {stack}, TLS {version}: {group} ({counted(count, 'handshake')})")
+            for (stack, version, group), count in sorted(counts.items())
+        )
 
 
 def _unexpected(report: VerifyReport, paint: Paint, *, verbose: bool) -> Iterator[str]:

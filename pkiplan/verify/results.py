@@ -43,7 +43,8 @@ class CheckResult:
     `check` is stable and kebab-case. `subject` is the address of the certificate it is about; `server` and
     `client` are addresses, `throw-away …` for an impostor or a stand-in, or `host:port` for a live endpoint; None
     where there is no such side. `target` is the host name or the purpose. A control names the reason it must
-    be refused for, and by which side; an empty `expected_reason` takes any.
+    be refused for, and by which side; an empty `expected_reason` takes any. `key_exchange` names the group of an
+    accepted handshake, where the stack tells.
     """
 
     check: str
@@ -59,6 +60,7 @@ class CheckResult:
     expected_by: str = ""
     outcome: Outcome
     reason: Reason = ACCEPTED
+    key_exchange: str = ""
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -190,6 +192,7 @@ def result_document(result: CheckResult) -> dict[str, Any]:
         "expected_by": result.expected_by,
         "outcome": result.outcome.value,
         "reason": {"code": result.reason.code, "text": result.reason.text, "by": result.reason.by},
+        "key_exchange": result.key_exchange or None,
         "as_expected": result.as_expected,
         "seconds": round(result.seconds, 6),
     }

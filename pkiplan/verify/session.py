@@ -105,11 +105,16 @@ def _servers_by_root(site: Site) -> dict[str, tuple[Resource, ...]]:
 
 def _finished(check: HandshakeCheck, stack: TlsStack, outcome: HandshakeOutcome) -> CheckResult:
     ended = Outcome.ACCEPTED if outcome.accepted else Outcome.REFUSED
-    return _result(check, stack, ended, outcome.reason, outcome.seconds)
+    return _result(check, stack, ended, outcome.reason, outcome.key_exchange, outcome.seconds)
 
 
 def _result(
-    check: HandshakeCheck, stack: TlsStack, outcome: Outcome, reason: Reason, seconds: float = 0.0
+    check: HandshakeCheck,
+    stack: TlsStack,
+    outcome: Outcome,
+    reason: Reason,
+    key_exchange: str = "",
+    seconds: float = 0.0,
 ) -> CheckResult:
     setup = check.setup
     return CheckResult(
@@ -126,5 +131,6 @@ def _result(
         expected_by=check.expected_by,
         outcome=outcome,
         reason=reason,
+        key_exchange=key_exchange,
         seconds=seconds,
     )

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pkiplan.diagnostics import Diagnostic, Place, Severity
 from pkiplan.x509.lint import PKILINT_PREFIX
 
-# pkilint's plain rules for RFC 5280 know no wildcards, which are RFC 9525's (6.3).
-_WILDCARD_CODE, _WILDCARD = "pkix.invalid_domain_name_syntax", '"*.'
+# What pkilint asks of names is for public ones: no wildcards (RFC 9525, 6.3), no single labels such as `localhost`, and
+# no `spiffe://` in URIs. Our own rules have looked at every one of these names (`alternative-names`, `locations`).
+_ABOUT_PUBLIC_NAMES = frozenset({"pkix.invalid_domain_name_syntax", "pkix.invalid_uri_syntax"})
 
 
 @cache
@@ -59,7 +60,7 @@ def lint_with_pkilint(
         for described in result.finding_descriptions
         if described.finding.severity in severities
         and _id(described) not in disabled
-        and not (described.finding.code == _WILDCARD_CODE and _WILDCARD in (described.message or ""))
+        and described.finding.code not in _ABOUT_PUBLIC_NAMES
     )
 
 

@@ -322,12 +322,24 @@ _NO_KEY_ID = "looks at the subject key identifier of nobody, and at the authorit
 _ROOT_IS_A_KEY = (
     "takes of a root its name and key alone, as RFC 5280, 6.1.1 (d) lets it: not its dates, constraints or path length"
 )
+_UNKNOWN_EXTENSION = "does not know this extension, which is critical"
 DISAGREEMENTS: dict[tuple[str, str], str] = {
     ("cryptography", "an Ed25519 authority"): "knows the algorithms of the web's authorities alone (BR 7.1.3.1)",
     (
         "cryptography",
         "a subject within the constraints",
     ): "refuses constraints of directory names, because it does not check them",
+    (
+        "cryptography",
+        "a subject besides a directory name that is excluded",
+    ): "refuses constraints of directory names, because it does not check them",
+    ("cryptography", "policies that an authority requires"): _UNKNOWN_EXTENSION,
+    ("cryptography", "an authority beneath which any policy is none"): _UNKNOWN_EXTENSION,
+    (
+        "gnutls",
+        "a subject besides a directory name that is excluded",
+    ): "refuses every subject beneath such a constraint",
+    ("gnutls", "policies that an authority requires"): _UNKNOWN_EXTENSION,
     ("cryptography", "a root without key identifier"): _NO_KEY_ID,
     ("cryptography", "an authority without key identifier"): _NO_KEY_ID,
     ("cryptography", "an authority that does not name its issuer's key"): _NO_KEY_ID,

@@ -300,6 +300,7 @@ def eku(*oids: x509.ObjectIdentifier) -> dict[Any, Any]:
 
 ACME, OTHER = x509.DNSName("acme.example"), x509.DNSName("other.example")
 SWEDEN, NORWAY = name((NameOID.COUNTRY_NAME, "SE")), name((NameOID.COUNTRY_NAME, "NO"), (NameOID.COMMON_NAME, HOST))
+POLICY = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), None)])
 TEN = x509.IPAddress(ipaddress.ip_network("10.0.0.0/8"))
 
 # Sound chains
@@ -328,6 +329,13 @@ chain("a subject within the constraints", GOOD)(
         permitted=[x509.DirectoryName(SWEDEN)],
         leaf={"title": name((NameOID.COUNTRY_NAME, "SE"), (NameOID.COMMON_NAME, HOST))},
     )
+)
+chain("a subject besides a directory name that is excluded", GOOD)(constrained(excluded=[x509.DirectoryName(SWEDEN)]))
+chain("policies that an authority requires", GOOD)(
+    under({"more": [(POLICY, False)]}, more=[(POLICY, False), (x509.PolicyConstraints(0, None), True)])
+)
+chain("an authority beneath which any policy is none", GOOD)(
+    under({"more": [(POLICY, False)]}, more=[(POLICY, False), (x509.InhibitAnyPolicy(0), True)])
 )
 chain("name constraints that are not critical", GOOD)(constrained(critical=False, permitted=[ACME]))
 chain("a leaf without key usage", GOOD)(simple(drop=[x509.KeyUsage]))

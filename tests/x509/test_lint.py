@@ -318,6 +318,15 @@ UNSOUND = [
     ),
     ("common-name-is-a-name", server(subject=name("CN=acme.example")), (root(),), "a common name that is no name"),
     (
+        "email-address-is-a-name",
+        server(
+            san(*dns("www.acme.example"), general("email", "b@acme.example")),
+            subject=name("CN=www.acme.example", "emailAddress=a@acme.example"),
+        ),
+        (root(),),
+        "a mailbox in the subject alone",
+    ),
+    (
         "many-names",
         server(san(*dns(*(f"h{n}.acme.example" for n in range(101)), "www.acme.example"))),
         (root(),),
@@ -484,6 +493,25 @@ UNSOUND = [
         (root(),),
         "a server that need not be checked",
     ),
+    (
+        "known-to-verifiers",
+        issuing(ext("policy_constraints", PolicyConstraints(0), critical=True)),
+        (root(),),
+        "policy constraints, which some refuse",
+    ),
+    (
+        "known-to-verifiers",
+        issuing(ext("inhibit_any_policy", InhibitAnyPolicy(0), critical=True)),
+        (root(),),
+        "inhibit_any_policy, which some refuse",
+    ),
+    ("known-to-verifiers", constrained(general("dir_name", name("C=SE"))), (root(),), "a constraint of subjects"),
+    (
+        "known-to-verifiers",
+        issuing(ext("name_constraints", NameConstraints(excluded=(general("dir_name", name("C=SE")),)), critical=True)),
+        (root(),),
+        "subjects that are excluded",
+    ),
     # validity
     ("positive-lifetime", server(validity=Validity(lifetime=timedelta(0))), (root(),), "no life"),
     ("server-lifetime", lasting(826), (root(),), "a day more than Apple takes"),
@@ -514,6 +542,13 @@ def test_the_weak_key_comes_with_the_line_that_allows_it() -> None:
 
     assert "allow: [rsa-1024]" in next(d.hint for d in lint_resource(weak, (root(),)) if d.code == "weak-key")
     assert "weak-key" not in codes(replace(weak, allow=frozenset({"rsa-1024"})), root())
+
+
+def test_a_mailbox_of_the_subject_that_is_a_name_too_is_fine() -> None:
+    both = san(*dns("www.acme.example"), general("email", "a@acme.example"))
+    subject = name("CN=www.acme.example", "emailAddress=a@acme.example")
+
+    assert codes(server(both, subject=subject), root()) == []
 
 
 BAD_NAMES = [

@@ -1,6 +1,8 @@
-"""pkilint is an extra: its rules are tried where it is installed."""
+"""pkilint is an extra; here it is asked from where `make dev` put it."""
 
 from __future__ import annotations
+
+import sys
 
 import pytest
 
@@ -9,9 +11,17 @@ from pkiplan.errors import PkiplanError
 from pkiplan.model.extensions import SubjectAltName
 from pkiplan.model.keys import KeySpec
 from pkiplan.x509 import pkilint_rules
+from tests.judges import require_pkilint
 from tests.x509.chains import Workshop
 from tests.x509.test_keys import EVERY_SPEC
-from tests.x509.values import SERVER, authority, certificate, dns, ext, issued, replaced, self_signed
+from tests.x509.values import SERVER, authority, certificate, dns, ext, general, issued, replaced, self_signed
+
+
+@pytest.fixture
+def pkilint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put pkilint on the path; whether it is installed was answered before, and stays so for the other tests."""
+    pkilint_rules.is_installed()
+    monkeypatch.setattr(sys, "path", [*sys.path, require_pkilint()])
 
 
 def test_its_errors_keep_a_certificate_from_being_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,18 +33,20 @@ def test_its_errors_keep_a_certificate_from_being_handed_out(monkeypatch: pytest
             self_signed(resource)
 
 
+@pytest.mark.usefixtures("pkilint")
 @pytest.mark.parametrize("spec", EVERY_SPEC, ids=str)
 def test_it_finds_nothing_in_what_we_issue(spec: KeySpec) -> None:
-    pytest.importorskip("pkilint", reason="pip install pkiplan[lint]")
-    names = SubjectAltName(dns("*.acme.example", "www.acme.example"))
+    names = SubjectAltName(
+        (*dns("*.acme.example", "www.acme.example", "localhost"), general("uri", "spiffe://acme.example/web"))
+    )
     web = certificate(spec, digest="sha256", extensions=replaced(SERVER, ext("subject_alt_name", names)))
 
     assert pkilint_rules.lint_with_pkilint(self_signed(authority(spec))) == ()
     assert pkilint_rules.lint_with_pkilint(issued(web, authority())) == ()
 
 
+@pytest.mark.usefixtures("pkilint")
 def test_it_finds_what_is_unsound_and_can_be_silenced() -> None:
-    pytest.importorskip("pkilint", reason="pip install pkiplan[lint]")
     workshop = Workshop()
     leaf = workshop.leaf(workshop.root(), ids=(True, False)).certificate
 

@@ -78,10 +78,14 @@ class HandshakeSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandshakeOutcome:
-    """How a handshake ended: accepted means that both sides finished and bytes went both ways."""
+    """How a handshake ended: accepted means that both sides finished and bytes went both ways.
+
+    `key_exchange` names the group by which both came to a common secret, where the stack tells.
+    """
 
     accepted: bool
     reason: Reason = ACCEPTED
+    key_exchange: str = ""
     seconds: float = 0.0
 
 

@@ -33,6 +33,9 @@ class Side(Protocol):
     def receive(self) -> bytes | None:
         """Decrypt application data, or None when there is none yet. Raises RefusedError."""
 
+    def key_exchange(self) -> str:
+        """Name the group that the common secret came from (RFC 8446, 4.2.7); empty where the library does not tell."""
+
 
 def converse(client: Side, server: Side) -> HandshakeOutcome:
     """Shake hands, then send bytes both ways.
@@ -45,7 +48,13 @@ def converse(client: Side, server: Side) -> HandshakeOutcome:
         reason = _converse(client, server)
     except RefusedError as refusal:
         reason = refusal.reason
-    return HandshakeOutcome(accepted=reason is ACCEPTED, reason=reason, seconds=time.perf_counter() - started)
+    is_accepted = reason is ACCEPTED
+    return HandshakeOutcome(
+        accepted=is_accepted,
+        reason=reason,
+        key_exchange=client.key_exchange() if is_accepted else "",
+        seconds=time.perf_counter() - started,
+    )
 
 
 def _converse(client: Side, server: Side) -> Reason:

@@ -107,6 +107,10 @@ class PyOpenSslSide:
         except SSL.Error as error:
             raise RefusedError(self._reason(error)) from error
 
+    def key_exchange(self) -> str:
+        """Name the group that the common secret came from."""
+        return self.connection.get_group_name() or ""
+
     def _reason(self, error: Exception) -> Reason:
         number = openssl_hooks.verify_result(self.connection)
         if number:

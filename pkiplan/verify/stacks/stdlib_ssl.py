@@ -106,6 +106,11 @@ class StdlibSide:
         except ssl.SSLError as error:
             raise RefusedError(self._reason(error)) from error
 
+    def key_exchange(self) -> str:
+        """Name the group that the common secret came from; Python tells from 3.15 on."""
+        group = getattr(self._tls, "group", None)
+        return (group() or "") if group else ""
+
     def _reason(self, error: ssl.SSLError) -> Reason:
         if isinstance(error, ssl.SSLCertVerificationError):
             return verification_reason(error.verify_code, error.verify_message, self._side)

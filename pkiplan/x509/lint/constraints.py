@@ -36,6 +36,24 @@ def common_name_within_constraints(subject: Subject) -> Iterator[str]:
                 yield f"OpenSSL reads the common name as a host: {violation}, says `{authority.name}`"
 
 
+def known_to_verifiers(subject: Subject) -> Iterator[str]:
+    """RFC 5280, 4.2.1.10, 4.2.1.11 and 4.2.1.14: verifiers that do not know what an authority demands refuse it.
+
+    Who that is was asked in `tests/x509/chain_judges.py` and `tests/examples/test_judges.py`.
+    """
+    constraints = subject.name_constraints
+    for words, trees in (
+        ("GnuTLS and cryptography refuse", constraints.excluded if constraints else ()),
+        ("cryptography refuses", constraints.permitted if constraints else ()),
+    ):
+        if any(tree.kind is GeneralNameKind.DIR_NAME for tree in trees):
+            yield f"name constraints: {words} everything beneath constraints of directory names"
+    if subject.extension("policy_constraints") is not None:
+        yield "GnuTLS, NSS and cryptography refuse everything beneath policy_constraints, which they do not know"
+    if subject.extension("inhibit_any_policy") is not None:
+        yield "NSS and cryptography refuse everything beneath inhibit_any_policy, which they do not know"
+
+
 def name_constraints_values(subject: Subject) -> Iterator[str]:
     """RFC 5280, 4.2.1.10: in authorities only, never empty, each subtree as its kind wants it."""
     constraints = subject.name_constraints

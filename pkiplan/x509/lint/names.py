@@ -9,6 +9,8 @@ from pkiplan.model.names import GeneralNameKind
 from pkiplan.x509.lint.subject import Problem, Subject
 from pkiplan.x509.name_syntax import attribute_problem, has_underscore, is_oid, name_problem
 
+EMAIL_ADDRESS_OID = "1.2.840.113549.1.9.1"
+
 # Above this, verifiers grow slow or refuse (CVE-2024-12243 in GnuTLS).
 MANY_NAMES = 100
 
@@ -76,6 +78,14 @@ def common_name_is_a_name(subject: Subject) -> Iterator[Problem]:
             f"common name `{common_name}` is not among the names of this TLS server",
             "add it to `dns`, or leave the common name out",
         )
+
+
+def email_address_is_a_name(subject: Subject) -> Iterator[str]:
+    """RFC 5280, 4.1.2.6: a mailbox is a subject alternative name, and in the subject only besides."""
+    mailboxes = {str(name.value) for name in subject.names if name.kind is GeneralNameKind.EMAIL}
+    for attribute in subject.name.attributes:
+        if attribute.oid == EMAIL_ADDRESS_OID and attribute.value not in mailboxes:
+            yield f"email address `{attribute.value}` of the subject should be among the names too: `email`"
 
 
 def many_names(subject: Subject) -> Iterator[str]:
