@@ -56,6 +56,10 @@ def _failed(session: Session, error: PkiplanError) -> int:
     if session.is_stream:
         from pkiplan.report.diagnostics import diagnostic_json
 
+        if not session.is_stream_begun:
+            from pkiplan.report.apply import stream_version
+
+            session.line(stream_version())
         for diagnostic in diagnostics:
             session.line({"type": "diagnostic", "diagnostic": diagnostic_json(diagnostic)})
     elif session.is_json:

@@ -33,6 +33,7 @@ class Session:
         self.is_debugging = False
         self.is_json = False
         self.is_stream = False
+        self.is_stream_begun = False
 
     def paints(self, stream: TextIO) -> bool:
         """Tell whether a stream gets colour."""
@@ -59,6 +60,7 @@ class Session:
 
     def line(self, document: Mapping[str, Any]) -> None:
         """Write one JSON object of a stream, on one line, at once."""
+        self.is_stream_begun = True
         self.result(json.dumps(document, ensure_ascii=False) + "\n")
         self.flush()
 

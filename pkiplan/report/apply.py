@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pkiplan import __version__
 from pkiplan.apply.results import ApplyEvent, ApplyReport, ChangeResult, Done, EventKind, Failed, NotRun
 from pkiplan.plan.changes import SYMBOLS, Action, Change, Plan
+from pkiplan.plan.descriptions import several
 from pkiplan.report.actions import DONE, TO_DO, counts_text, painted, symbol
 from pkiplan.report.colour import Paint
 from pkiplan.report.diagnostics import FORMAT_VERSION
 from pkiplan.report.text import printable
 
 _NOTEWORTHY_SECONDS = 0.5
+_ALIKE_TOLD_TOGETHER = 3
 
 _EVENT_TYPES: dict[EventKind, str] = {
     EventKind.STARTED: "apply_start",
@@ -28,9 +30,7 @@ _EVENT_TYPES: dict[EventKind, str] = {
 def apply_text(report: ApplyReport, *, colour: bool = False, verbose: bool = False) -> str:
     """Write what went wrong and a recap; `verbose` lists what was done too."""
     paint = Paint(colour)
-    lines = [
-        _result_line(result, paint) for result in report.results if verbose or not isinstance(result.outcome, Done)
-    ]
+    lines = [*_result_lines(report, paint, verbose=verbose)]
     lines += [printable(note) for note in report.notes]
     body = "\n".join(lines) + "\n\n" if lines else ""
     return f"{body}{apply_summary(report, colour=colour)}\n"
@@ -62,8 +62,6 @@ def event_line(event: ApplyEvent, *, colour: bool = False) -> str:
             return f"{symbol(event.action, paint)} {address} {DONE[event.action]}{took}{detail}"
         case EventKind.FAILED:
             return f"{paint.bad('✗')} {address} failed{detail}"
-        case EventKind.NOT_RUN:
-            return f"· {address} not run{detail}"
         case EventKind.NOTE:
             return printable(event.detail)
         case _:
@@ -72,7 +70,7 @@ def event_line(event: ApplyEvent, *, colour: bool = False) -> str:
 
 def stream_head(plan: Plan) -> Iterator[dict[str, Any]]:
     """Give the objects that open the stream of `apply --json`: version, what is planned, and its summary."""
-    yield {"type": "version", "format_version": FORMAT_VERSION, "pkiplan_version": __version__}
+    yield stream_version()
     for change in plan.changes:
         yield {"type": "planned_change", "change": _change_json(change)}
     yield {
@@ -80,6 +78,11 @@ def stream_head(plan: Plan) -> Iterator[dict[str, Any]]:
         "operation": "plan",
         "changes": {action.value: plan.counts[action] for action in (*TO_DO, Action.BLOCKED, Action.KEEP)},
     }
+
+
+def stream_version() -> dict[str, Any]:
+    """Give the first object of the stream of `apply --json`."""
+    return {"type": "version", "format_version": FORMAT_VERSION, "pkiplan_version": __version__}
 
 
 def event_json(event: ApplyEvent) -> dict[str, Any]:
@@ -115,6 +118,28 @@ def _change_json(change: Change) -> dict[str, Any]:
         "action": change.action.value,
         "reasons": [{"reason": finding.reason.value, "message": finding.message} for finding in change.findings],
     }
+
+
+def _result_lines(report: ApplyReport, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """Write each result that is no success, and what was not run for one reason in one line."""
+    waiting: dict[str, list[str]] = defaultdict(list)
+    for result in report.results:
+        if isinstance(result.outcome, NotRun) and not verbose:
+            waiting[result.outcome.because].append(result.address)
+    for result in report.results:
+        match result.outcome:
+            case Done() if not verbose:
+                continue
+            case NotRun(because=because) if len(waiting[because]) >= _ALIKE_TOLD_TOGETHER:
+                if result.address == waiting[because][0]:
+                    yield _waiting_line(because, waiting[because], paint)
+            case _:
+                yield _result_line(result, paint)
+
+
+def _waiting_line(because: str, addresses: Sequence[str], paint: Paint) -> str:
+    changes = paint.strong(f"{len(addresses):,} changes")
+    return f"· {changes} were not run: {printable(because)} ({printable(several(addresses))})"
 
 
 def _result_line(result: ChangeResult, paint: Paint) -> str:

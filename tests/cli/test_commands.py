@@ -180,7 +180,9 @@ def test_apply_as_json_tells_errors_in_the_stream(site: Here) -> None:
 
     assert run.status == 1
     assert run.err == ""
-    assert [json.loads(line)["type"] for line in run.out.splitlines()] == ["diagnostic"]
+    first, *others = [json.loads(line) for line in run.out.splitlines()]
+    assert first["format_version"] == "1.0"
+    assert [other["type"] for other in others] == ["diagnostic"]
 
 
 def test_quiet_apply_says_only_the_result(site: Here) -> None:

@@ -41,6 +41,20 @@ def event(kind: EventKind, **more: object) -> ApplyEvent:
     return ApplyEvent(kind=kind, **settings)  # type: ignore[arg-type]
 
 
+def test_what_waited_for_one_thing_is_told_together() -> None:
+    waited = [
+        ChangeResult(address=f"certificate.c{n}", action=Action.CREATE, outcome=NotRun("apply was asked to stop"))
+        for n in range(5)
+    ]
+
+    text = apply_text(ApplyReport(results=tuple(waited), is_interrupted=True))
+
+    assert text.splitlines()[0] == (
+        "· 5 changes were not run: apply was asked to stop (certificate.c0, certificate.c1, certificate.c2 and 2 more)"
+    )
+    assert "certificate.c4 was not created" in apply_text(ApplyReport(results=tuple(waited)), verbose=True)
+
+
 @pytest.mark.parametrize(
     ("told", "line"),
     [
@@ -49,7 +63,7 @@ def event(kind: EventKind, **more: object) -> ApplyEvent:
         (event(EventKind.FINISHED, seconds=1.25), "~ certificate.web renewed (1.2 s)"),
         (event(EventKind.FINISHED, detail="kept the old key"), "~ certificate.web renewed: kept the old key"),
         (event(EventKind.FAILED, detail="disk full"), "✗ certificate.web failed: disk full"),
-        (event(EventKind.NOT_RUN, detail="authority.a failed"), "· certificate.web not run: authority.a failed"),
+        (event(EventKind.NOT_RUN, detail="authority.a failed"), ""),
         (event(EventKind.NOTE, address="", action=None, detail="finished what was left"), "finished what was left"),
     ],
 )
