@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from pkiplan.diagnostics import Diagnostic
 
+# The code of the diagnostic that says so.
+WRONG_PASSPHRASE = "wrong-passphrase"  # noqa: S105 - a code, no password
+
 
 class PkiplanError(Exception):
     """An expected failure, told by diagnostics; never a traceback. Exit status 1."""

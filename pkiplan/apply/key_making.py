@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from pkiplan.apply.file_writes import FileWrite
-from pkiplan.apply.work import Work, read_absolute
+from pkiplan.apply.work import Work, naming_passphrases, read_absolute
 from pkiplan.cache.memory import KeyFacts
 from pkiplan.errors import PkiplanError
 from pkiplan.key_backends.base import ExportsKey, KeyDestination
@@ -43,7 +43,14 @@ def remember_key(work: Work, resource: Resource, spec: ObservedKeySpec, spki_sha
     work.memory.remember_key(
         hashlib.sha256(content).hexdigest(),
         "key",
-        KeyFacts(form=KeyForm.PKCS8, encryption=key.encryption, spki_sha256=spki_sha256, spec=spec),
+        KeyFacts(
+            form=KeyForm.PKCS8,
+            encryption=key.encryption,
+            spki_sha256=spki_sha256,
+            spec=spec,
+            opened_by=str(key.passphrases[0]),
+            tried=tuple(str(reference) for reference in key.passphrases),
+        ),
     )
 
 
@@ -73,7 +80,7 @@ def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
         raise PkiplanError.of(f"{resource.address}: a key in `{key.backend}` has no other form", code="key-elsewhere")
     path, passphrases = work.key_path(resource), work.passphrases(resource)
     passphrase = work.first_secret(key.written_with)
-    with stage.new_file(key.path) as (parent, name):
+    with stage.new_file(key.path) as (parent, name), naming_passphrases(key):
         backend.reencode(path, passphrases, _destination(key, passphrase, parent, name))
     if observed.value.spec is not None and observed.value.spki_sha256 is not None:
         remember_key(work, resource, observed.value.spec, observed.value.spki_sha256)
@@ -81,6 +88,8 @@ def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
 
 def is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:
     """Tell whether a key file is as declared but for its mode and owner, so that it needs not be opened."""
+    if key.is_encrypted and observed.opened_by not in (None, str(key.passphrases[0])):
+        return False
     # An encrypted key is PKCS#8 whatever form is declared (RFC 5958, 3).
     form = KeyForm.PKCS8 if key.is_encrypted else key.form
     return observed.encryption == (key.encryption if key.is_encrypted else None) and observed.form == form

@@ -24,7 +24,8 @@ from pkiplan.plan.changes import Action, Change, KeyStep
 def check(work: Work) -> None:
     """Raise with every reason why these changes could not be carried out; write nothing.
 
-    Afterwards all secrets are resolved, and the keys of authorities that sign are open and are the right ones.
+    Afterwards all secrets are resolved, the keys of authorities that sign are open and are the right ones, and those
+    that are to be written anew can be opened.
     """
     changes = list(work.changes.values())
     problems = [
@@ -34,6 +35,7 @@ def check(work: Work) -> None:
     ]
     if not problems:
         problems.extend(_signing_keys(work, changes))
+        problems.extend(_locked_keys(work, changes))
     if problems:
         raise PkiplanError(*in_order(problems))
 
@@ -167,6 +169,18 @@ def _signing_keys(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]
             yield from _mismatch(work, authority, certificate_is_new=change is not None and change.signs)
         except PkiplanError as error:
             yield from (replace(problem, place=problem.place or authority.place) for problem in error.diagnostics)
+
+
+def _locked_keys(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    """Open the encrypted keys that are to be written anew."""
+    for change in changes:
+        resource = work.site.resources.get(change.address)
+        if resource is None or change.key is not KeyStep.REENCODE or not work.passphrases(resource):
+            continue
+        try:
+            work.private_key(resource)
+        except PkiplanError as error:
+            yield from error.diagnostics
 
 
 def _signers(site: Site, changes: Iterable[Change]) -> Iterator[str]:

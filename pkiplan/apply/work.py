@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from pkiplan.apply.ownership import directory_placement, placement_of
 from pkiplan.apply.staging import Stage
 from pkiplan.apply.tree import Tree
 from pkiplan.cache.memory import Memory
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import WRONG_PASSPHRASE, PkiplanError, SecretError
 from pkiplan.model.keys import FileAttributes, ManagedKey
 from pkiplan.model.observed import Found, ObservedState
 from pkiplan.model.resource import Resource
@@ -93,7 +94,8 @@ class Work:
         if isinstance(key, ManagedKey):
             from pkiplan.key_backends import KEY_BACKENDS
 
-            return KEY_BACKENDS[key.backend].public_key(self.key_path(resource), self.passphrases(resource))
+            with naming_passphrases(key):
+                return KEY_BACKENDS[key.backend].public_key(self.key_path(resource), self.passphrases(resource))
         from pkiplan.x509.parse import load_public_key, load_request
 
         data = read_absolute(self.site.path(resource, key.path))
@@ -124,7 +126,8 @@ class Work:
             raise PkiplanError.of(f"{resource.address}: its private key is not here", code="key-elsewhere")
         from pkiplan.key_backends import KEY_BACKENDS
 
-        return KEY_BACKENDS[key.backend].signing_key(self.key_path(resource), self.passphrases(resource))
+        with naming_passphrases(key):
+            return KEY_BACKENDS[key.backend].signing_key(self.key_path(resource), self.passphrases(resource))
 
     def signing_key(self, authority: Resource) -> PrivateKey:
         """Open an authority's key, once for everything it signs in this run."""
@@ -176,6 +179,21 @@ class Work:
     def databases(self) -> list[CaDatabase]:
         """List the databases that something was entered into."""
         return list(self._databases.values())
+
+
+@contextlib.contextmanager
+def naming_passphrases(key: ManagedKey) -> Iterator[None]:
+    """Name the references, never the values, where no passphrase opens a key."""
+    try:
+        yield
+    except SecretError as error:
+        names = ", ".join(str(reference) for reference in key.passphrases)
+        raise SecretError(
+            *(
+                replace(told, summary=f"{told.summary}: {names}") if told.code == WRONG_PASSPHRASE else told
+                for told in error.diagnostics
+            )
+        ) from None
 
 
 def attributes_of(resource: Resource) -> list[FileAttributes]:

@@ -25,13 +25,18 @@ _NOT_OF_THE_BYTES = frozenset({"file", "verified_by"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFacts:
-    """What a key file holds; `spki_sha256` and `spec` are None while it is encrypted and was never opened."""
+    """What a key file holds; `spki_sha256` and `spec` are None while it is encrypted and was never opened.
+
+    `opened_by` is the reference to the passphrase that opened it, of those that were `tried`.
+    """
 
     form: KeyForm | None
     encryption: KeyEncryption | None
     spki_sha256: str | None
     spec: ObservedKeySpec | None
     weakness: str | None = None
+    opened_by: str | None = None
+    tried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pkiplan import __version__
 
 # Raise it when the shape of any remembered value changes.
-FORMAT = 1
+FORMAT = 2
 LARGEST_FILE = 256 * 1024 * 1024
 # When a file holds more than this, what this run did not use is dropped.
 MOST_ENTRIES = 100_000

@@ -63,6 +63,7 @@ class ObservedKey:
 
     `spki_sha256` and `spec` are None when the file is encrypted and nothing is remembered of it: "not checked
     without its passphrase". `encryption` is None for a plain file. `form` is None for an external public key.
+    `opened_by` is the declared reference whose passphrase opens the file, None where that is not known.
     `weakness` says why anybody could sign with it, where that is known.
     """
 
@@ -72,6 +73,7 @@ class ObservedKey:
     form: KeyForm | None
     encryption: KeyEncryption | None = None
     weakness: str | None = None
+    opened_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ class Reason(StrEnum):
     KEY_TYPE_CHANGED = "key_type_changed"
     KEY_FORM_CHANGED = "key_form_changed"
     KEY_ENCRYPTION_CHANGED = "key_encryption_changed"
+    PASSPHRASE_CHANGED = "passphrase_changed"  # noqa: S105 - a word for a reason, no password
     KEY_OFFLINE = "key_offline"
     KEY_UNSOUND = "key_unsound"
     ATTRIBUTES_CHANGED = "attributes_changed"

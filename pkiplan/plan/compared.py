@@ -47,6 +47,7 @@ COMPARED: dict[str, str] = {
     "ObservedKey.spec": "key.judge_key",
     "ObservedKey.form": "key.judge_key",
     "ObservedKey.encryption": "key.judge_key",
+    "ObservedKey.opened_by": "key.judge_key",
     "ObservedKey.weakness": "key.judge_key",
     "ObservedCertificate.file": "files.compare_certificate_file",
     "ObservedCertificate.fingerprint_sha256": "files.compare_files",

@@ -74,6 +74,20 @@ def is_unchecked(resource: Resource, found: ObservedResource) -> bool:
     return isinstance(resource.key, ManagedKey) and isinstance(found.key, Found) and found.key.value.spki_sha256 is None
 
 
+def is_under_any_of_several(resource: Resource, found: ObservedResource) -> bool:
+    """Tell whether several passphrases may open a key, and which one does is not known."""
+    key = resource.key
+    return (
+        isinstance(key, ManagedKey)
+        and not key.is_adopted
+        and key.is_encrypted
+        and len(key.passphrases) > 1
+        and isinstance(found.key, Found)
+        and found.key.value.encryption is not None
+        and found.key.value.opened_by is None
+    )
+
+
 def shown_path(site: Site, path: str) -> str:
     """Write a path as a person sees it from the manifest's directory; one that lies elsewhere stays absolute."""
     return path.removeprefix(f"{site.base}/")
@@ -256,6 +270,11 @@ def _stored_otherwise(declared: ManagedKey, key: ObservedKey) -> Differences:
         change = FieldChange("key.encryption", before, after)
         message = f"key encryption {before} → {after}"
         differences.append(differs(Action.REENCODE, Reason.KEY_ENCRYPTION_CHANGED, message, change))
+    if key.opened_by is not None and declared.is_encrypted and key.opened_by != str(declared.passphrases[0]):
+        before, after = key.opened_by, str(declared.passphrases[0])
+        change = FieldChange("key.passphrase", before, after)
+        message = f"passphrase {before} → {after}"
+        differences.append(differs(Action.REENCODE, Reason.PASSPHRASE_CHANGED, message, change))
     # An encrypted key is PKCS#8 whatever form is declared (RFC 5958, 3).
     form = KeyForm.PKCS8 if declared.is_encrypted else declared.form
     if key.form not in (None, form):

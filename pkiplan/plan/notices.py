@@ -9,13 +9,14 @@ from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, ObservedResource, ObservedState
 from pkiplan.model.resource import Resource
 from pkiplan.plan.descriptions import several
-from pkiplan.plan.key import is_unchecked
+from pkiplan.plan.key import is_unchecked, is_under_any_of_several
 
 
 def notices(resources: Iterable[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
     """Warn of authorities' keys stored in clear, and say what could not be looked at without a passphrase."""
     plain: list[Diagnostic] = []
     keys: list[str] = []
+    several_passphrases: list[str] = []
     outputs: list[str] = []
     for resource in resources:
         found = observed.of(resource.address)
@@ -23,11 +24,14 @@ def notices(resources: Iterable[Resource], observed: ObservedState) -> tuple[Dia
             plain.append(_plain_key(resource))
         if is_unchecked(resource, found):
             keys.append(resource.address)
+        if is_under_any_of_several(resource, found):
+            several_passphrases.append(resource.address)
         if resource.outputs:
             outputs.extend(f"{resource.address} {path}" for path in _unchecked_outputs(resource, found))
     return (
         *plain,
         *_not_checked("key-not-checked", "key", keys),
+        *_under_any_of_several(several_passphrases),
         *_not_checked("output-not-checked", "output", outputs),
     )
 
@@ -55,6 +59,16 @@ def _unchecked_outputs(resource: Resource, found: ObservedResource) -> Iterator[
         file = found.files.get(output.path)
         if isinstance(file, Found) and file.value.contents.not_checked is not None:
             yield output.path
+
+
+def _under_any_of_several(addresses: list[str]) -> Iterator[Diagnostic]:
+    if addresses:
+        yield Diagnostic(
+            severity=Severity.WARNING,
+            code="passphrase-not-known",
+            summary=f"which of its passphrases opens the key is not known of {several(addresses)}",
+            hint="`apply` tries them in turn, and plans to write the key anew where it is not the first",
+        )
 
 
 def _not_checked(code: str, what: str, names: list[str]) -> Iterator[Diagnostic]:

@@ -52,18 +52,16 @@ def inspect_key(
         except PkiplanError as error:
             return Unreadable(_words(error), is_damaged=True)
         memory.remember_key(file.facts.sha256, read_as, facts)
-    if facts.spki_sha256 is None and open_with is not None and isinstance(declared, ManagedKey):
-        passphrases = _passphrases(declared.passphrases, open_with)
-        if passphrases:
-            try:
-                facts = _opened_facts(file, facts, passphrases)
-            except SecretError as error:
-                if len(passphrases) == len(declared.passphrases):
-                    told = ", ".join(str(reference) for reference in declared.passphrases)
-                    return Unreadable(f"{_words(error)}: {told}", is_closed=True)
-            except PkiplanError as error:
-                return Unreadable(_words(error), is_damaged=True)
-            memory.remember_key(file.facts.sha256, read_as, facts)
+    opened_by = None
+    if isinstance(declared, ManagedKey) and facts.encryption is not None:
+        opened_by = _known_opener(declared, facts)
+        is_unsettled = declared.is_encrypted and len(declared.passphrases) > 1 and opened_by is None
+        if open_with is not None and (facts.spki_sha256 is None or is_unsettled):
+            opened = _opened_facts(file, facts, declared.passphrases, open_with)
+            if isinstance(opened, Unreadable):
+                return opened
+            memory.remember_key(file.facts.sha256, read_as, opened)
+            facts, opened_by = opened, _known_opener(declared, opened)
     return Found(
         ObservedKey(
             file=file.facts,
@@ -72,6 +70,7 @@ def inspect_key(
             form=facts.form,
             encryption=facts.encryption,
             weakness=facts.weakness,
+            opened_by=opened_by,
         )
     )
 
@@ -180,10 +179,39 @@ def _key_facts(file: FileBytes) -> KeyFacts:
     return facts if described.public_key is None else _with_public_key(facts, described.public_key)
 
 
-def _opened_facts(file: FileBytes, facts: KeyFacts, passphrases: Sequence[bytes]) -> KeyFacts:
+def _opened_facts(
+    file: FileBytes, facts: KeyFacts, references: Sequence[SecretReference], open_with: OpenWith
+) -> KeyFacts | Unreadable:
+    """Open a key with the first passphrase that fits; unchanged where not all of them are to be had and none fits."""
     from pkiplan.x509.private_keys import open_private_key
 
-    return _with_public_key(facts, open_private_key(file.content, passphrases).public_key())
+    texts = tuple(str(reference) for reference in references)
+    failed: list[SecretError] = []
+    for reference in references:
+        for passphrase in _passphrases((reference,), open_with):
+            try:
+                key = open_private_key(file.content, (passphrase,))
+            except SecretError as error:
+                failed.append(error)
+            except PkiplanError as error:
+                return Unreadable(_words(error), is_damaged=True)
+            else:
+                return replace(_with_public_key(facts, key.public_key()), opened_by=str(reference), tried=texts)
+    if failed and len(failed) == len(references):
+        why = _words(failed[0]) if len(failed) == 1 else f"none of {len(failed)} passphrases opens the key"
+        return Unreadable(f"{why}: {', '.join(texts)}", is_closed=True)
+    return facts
+
+
+def _known_opener(declared: ManagedKey, facts: KeyFacts) -> str | None:
+    """Return the reference to the passphrase that opens a key, as far as that is known.
+
+    What opened it once may mean another passphrase by now, when it stands first in a list that was not tried yet.
+    """
+    texts = tuple(str(reference) for reference in declared.passphrases)
+    if facts.opened_by not in texts or (facts.opened_by == texts[0] and facts.tried != texts):
+        return None
+    return facts.opened_by
 
 
 def _external_facts(file: FileBytes, declared: ExternalKey) -> KeyFacts:

@@ -16,7 +16,8 @@ from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, ObservedResource, ObservedState
 from pkiplan.model.secret_references import EnvSecret, FileSecret, SystemdSecret
 from pkiplan.plan.changes import Plan, PlanOptions
-from pkiplan.plan.key import is_unchecked
+from pkiplan.plan.key import is_unchecked, is_under_any_of_several
+from pkiplan.plan.selection import select
 from pkiplan.workflow.loading import load
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def _opener(
 
 def _needed_secrets(site: Site, observed: ObservedState, plan: Plan) -> Iterator[SecretReference]:
     """List what the plan's changes need, and what opens a file that nobody looked into, without asking anybody."""
+    yield from _several_passphrases(site, observed, plan.options)
     for resource in site:
         found = observed.of(resource.address)
         for references in _unopened(resource, found):
@@ -208,6 +210,16 @@ def _needed_secrets(site: Site, observed: ObservedState, plan: Plan) -> Iterator
                 yield from holder.key.passphrases
         for output in changed.outputs:
             yield from output.passphrases
+
+
+def _several_passphrases(site: Site, observed: ObservedState, options: PlanOptions) -> Iterator[SecretReference]:
+    """List what tells whether a key lies under an older one of its passphrases; declaring several asks for that."""
+    selection = select(site, observed, options)
+    for resource in site:
+        if not isinstance(resource.key, ManagedKey) or not selection.holds(resource.address):
+            continue
+        if is_under_any_of_several(resource, observed.of(resource.address)):
+            yield from resource.key.passphrases
 
 
 def _unopened(resource: Resource, found: ObservedResource) -> Iterator[tuple[SecretReference, ...]]:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import KeyMaterialError, SecretError
+from pkiplan.errors import WRONG_PASSPHRASE, KeyMaterialError, SecretError
 from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, RsaKeySpec
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
@@ -143,7 +143,7 @@ def open_private_key(data: bytes, passphrases: Sequence[bytes]) -> PrivateKey:
             continue
     what = "the passphrase does not open" if len(passphrases) == 1 else f"none of {len(passphrases)} passphrases opens"
     raise SecretError(
-        Diagnostic(summary=f"{what} the key", code="wrong-passphrase", hint="give the one that it was written with")
+        Diagnostic(summary=f"{what} the key", code=WRONG_PASSPHRASE, hint="give the one that it was written with")
     )
 
 

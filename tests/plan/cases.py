@@ -81,6 +81,7 @@ DEEP = "certificate.deep"
 ROOT, ISSUING, OTHER = "authority.root", "authority.issuing", "authority.other"
 PRIVATE = FileAttributes(mode=0o600)
 PASSPHRASE = (EnvSecret("KEY_PASSPHRASE"),)
+OLDER = EnvSecret("OLDER_PASSPHRASE")
 
 OUTPUTS = (
     Output(format="pem-combined", path="haproxy.pem", attributes=PRIVATE),
@@ -299,6 +300,16 @@ def certificate_has(address: str, **facts: object) -> Mutation:
 def key_has(address: str, **facts: object) -> Mutation:
     def change(world: World) -> None:
         world.edit_key(address, file=replace(world.key(address).file, **facts))  # type: ignore[arg-type]
+
+    return change
+
+
+def key_is_under(opener: EnvSecret, address: str = WEB) -> Mutation:
+    """Declare two passphrases, and find the key under one of them."""
+
+    def change(world: World) -> None:
+        declares_key(address, passphrases=(*PASSPHRASE, OLDER))(world)
+        world.edit_key(address, opened_by=str(opener))
 
     return change
 
@@ -925,6 +936,17 @@ for what, encryption in {
     "another cipher": KeyEncryption(cipher="aes-128-cbc"),
 }.items():
     row(f"{what} re-encodes the key", key_is_encrypted(WEB, encryption), REENCODE, R.KEY_ENCRYPTION_CHANGED)
+row(
+    "a key under an older one of its passphrases is re-encoded",
+    in_turn(key_is_encrypted(WEB, KeyEncryption()), key_is_under(OLDER)),
+    REENCODE,
+    R.PASSPHRASE_CHANGED,
+)
+row(
+    "a key under the first of its passphrases is kept",
+    in_turn(key_is_encrypted(WEB, KeyEncryption()), key_is_under(PASSPHRASE[0])),
+    KEEP,
+)
 row("an encrypted key as declared is kept", key_is_encrypted(WEB, KeyEncryption()), KEEP)
 row("an encrypted key that nobody opened is kept", key_is_encrypted(WEB, KeyEncryption(), is_known=False), KEEP)
 row(

@@ -120,6 +120,7 @@ class Disk:
                     spec=spec,
                     form=KeyForm.PKCS8 if declared.is_encrypted else declared.form,
                     encryption=declared.encryption if declared.is_encrypted else None,
+                    opened_by=str(declared.passphrases[0]) if declared.is_encrypted else None,
                 )
             ),
         )
