@@ -12,6 +12,7 @@ import pytest
 
 from pkiplan.cache import Cache, open_cache, store
 from pkiplan.cache.memory import KeyFacts, Memory
+from pkiplan.cache.seal import seal, sealing_key
 from pkiplan.cache.value_codec import NotOfThisShapeError, decode, encode
 from pkiplan.model.extensions import BasicConstraints, Extension, OtherExtension, SubjectAltName
 from pkiplan.model.keys import Curve, EcKeySpec, KeyEncryption, KeyForm
@@ -47,7 +48,7 @@ LEFT_OUT = {"file": FILE, "verified_by": frozenset[str]()}
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {"XDG_CACHE_HOME": str(tmp_path)}
+    return {"XDG_CACHE_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
 
 
 def opened(environment: dict[str, str]) -> Cache:
@@ -76,7 +77,7 @@ def test_what_was_put_is_there_in_the_next_run_and_private(environment: dict[str
     "content",
     [
         pytest.param(b"", id="empty"),
-        pytest.param(b'pkiplan cache 1 0.0.0-other\naa {"v":2}\n', id="of another version"),
+        pytest.param(b'pkiplan cache 2 0.0.0-other\naa {"v":2}\n', id="of another version"),
         pytest.param(b"\xff\xfe\x00" * 100, id="not text"),
         pytest.param(store._HEADER + b'\naa {"v":2}', id="cut off in its last line"),
         pytest.param(store._HEADER + b'\naa {"v":\n', id="cut off in its JSON"),
@@ -84,10 +85,47 @@ def test_what_was_put_is_there_in_the_next_run_and_private(environment: dict[str
         pytest.param(store._HEADER + b"\naa " + b"[" * 100_000 + b"\n", id="too deep"),
     ],
 )
-def test_a_damaged_file_remembers_nothing(environment: dict[str, str], content: bytes) -> None:
-    remember(environment).write_bytes(content)
+@pytest.mark.parametrize("is_sealed", [True, False], ids=["under a good seal", "under none"])
+def test_a_damaged_file_remembers_nothing(environment: dict[str, str], content: bytes, *, is_sealed: bool) -> None:
+    key = sealing_key(environment)
+    assert key is not None
+    remember(environment).write_bytes(content + (seal(key, "key", content) if is_sealed else b""))
 
     assert opened(environment).get("key", "aa") is None
+
+
+def test_facts_that_somebody_altered_are_not_believed(environment: dict[str, str]) -> None:
+    file = remember(environment)
+    file.write_bytes(file.read_bytes().replace(b'{"v":1}', b'{"v":2}'))
+
+    assert opened(environment).get("key", "aa") is None
+
+
+def test_facts_from_another_machine_are_not_believed(environment: dict[str, str], tmp_path: Path) -> None:
+    file = remember(environment)
+    elsewhere = {"XDG_CACHE_HOME": str(tmp_path / "elsewhere"), "XDG_STATE_HOME": str(tmp_path / "elsewhere")}
+    remember(elsewhere).write_bytes(file.read_bytes())
+
+    assert opened(elsewhere).get("key", "aa") is None
+
+
+def test_facts_of_one_kind_cannot_stand_for_another(environment: dict[str, str]) -> None:
+    file = remember(environment)
+    file.rename(file.with_name("certificate.facts"))
+
+    assert opened(environment).get("certificate", "aa") is None
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602], ids=["the group", "others"])
+def test_a_key_that_others_can_write_seals_nothing(environment: dict[str, str], mode: int) -> None:
+    remember(environment)
+    (Path(environment["XDG_STATE_HOME"]) / "pkiplan/cache-key").chmod(mode)
+
+    assert open_cache(environment) is None
+
+
+def test_without_a_place_for_the_key_there_is_no_cache(tmp_path: Path) -> None:
+    assert open_cache({"XDG_CACHE_HOME": str(tmp_path), "XDG_STATE_HOME": "/proc/nowhere"}) is None
 
 
 def test_a_file_that_others_can_write_is_not_believed(environment: dict[str, str]) -> None:

@@ -3,8 +3,8 @@
 A cache only saves time: it is read as if it were hostile, and what does not fit is forgotten. It lies in the user's
 cache directory, never in the tree, because a pull request must not bring its own.
 
-One file for each kind of fact: a line that names the format and the version, then lines of digest and JSON. Lines are
-only decoded when asked for, so that a large cache costs little to open.
+One file for each kind of fact: a line that names the format and the version, lines of digest and JSON, and the seal.
+Lines are only decoded when asked for, so that a large cache costs little to open.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import threading
 from collections.abc import Mapping
 
 from pkiplan import __version__
+from pkiplan.cache.seal import SEAL_BYTES, is_sealed, read_private, seal, sealing_key
 
 # Raise it when the shape of any remembered value changes.
 FORMAT = 2
@@ -31,10 +32,11 @@ _HEADER = f"pkiplan cache {FORMAT} {__version__}".encode()
 class Cache:
     """Remember JSON objects by kind and content digest; every failure is silent and costs only time."""
 
-    __slots__ = ("_directory", "_kinds", "_lock")
+    __slots__ = ("_directory", "_key", "_kinds", "_lock")
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, key: bytes) -> None:
         self._directory = directory
+        self._key = key
         self._kinds: dict[str, _Kind] = {}
         self._lock = threading.Lock()
 
@@ -53,13 +55,13 @@ class Cache:
         with self._lock:
             for name, kind in self._kinds.items():
                 with contextlib.suppress(OSError):
-                    kind.save(self._directory, name)
+                    kind.save(self._directory, name, self._key)
 
     def _kind(self, name: str) -> _Kind:
         if name not in self._kinds:
             if not _KIND_CHARACTERS.issuperset(name):
                 raise ValueError(f"not a kind of fact: {name!r}")
-            self._kinds[name] = _Kind(_read_lines(self._directory, name))
+            self._kinds[name] = _Kind(_read_lines(self._directory, name, self._key))
         return self._kinds[name]
 
 
@@ -96,20 +98,28 @@ class _Kind:
             self.new[key] = line
         self.used.add(key)
 
-    def save(self, directory: str, name: str) -> None:
+    def save(self, directory: str, name: str, key: bytes) -> None:
         if not self.new:
             return
         # Read again: another run may have saved meanwhile, and what it learnt shall not be lost.
-        entries = _read_lines(directory, name) | self.new
+        entries = _read_lines(directory, name, key) | self.new
         if len(entries) > MOST_ENTRIES:
             entries = {key: line for key, line in entries.items() if key in self.used}
-        _write_atomically(directory, name, b"\n".join((_HEADER, *(k + b" " + v for k, v in entries.items()), b"")))
+        content = b"\n".join((_HEADER, *(k + b" " + v for k, v in entries.items()), b""))
+        write_atomically(directory, f"{name}.facts", content + seal(key, name, content))
         self.lines = entries
         self.new = {}
 
 
 def open_cache(environment: Mapping[str, str] = os.environ) -> Cache | None:
     """Open the user's cache, or return None where there is none (`PKIPLAN_CACHE=off`, or no private directory)."""
+    directory = cache_directory(environment)
+    key = None if directory is None else sealing_key(environment)
+    return None if directory is None or key is None else Cache(directory, key)
+
+
+def cache_directory(environment: Mapping[str, str]) -> str | None:
+    """Return the user's cache directory, made where it is missing; None where none is private or wanted."""
     if environment.get("PKIPLAN_CACHE", "").lower() in ("off", "0", "no", "false"):
         return None
     home = environment.get("XDG_CACHE_HOME", "")
@@ -127,30 +137,18 @@ def open_cache(environment: Mapping[str, str] = os.environ) -> Cache | None:
     except OSError:
         return None
     is_private = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
-    return Cache(directory) if is_private else None
+    return directory if is_private else None
 
 
-def _read_lines(directory: str, name: str) -> dict[bytes, bytes]:
-    try:
-        descriptor = os.open(_path(directory, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+def _read_lines(directory: str, name: str, key: bytes) -> dict[bytes, bytes]:
+    content = read_private(_path(directory, name), largest=LARGEST_FILE)
+    if content is None or not is_sealed(key, name, content[:-SEAL_BYTES], content[-SEAL_BYTES:]):
         return {}
-    try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
-            return {}
-        if facts.st_size > LARGEST_FILE:
-            return {}
-        with open(descriptor, "rb", closefd=False) as file:
-            header, *lines = file.read(LARGEST_FILE).split(b"\n")
-    except OSError:
-        return {}
-    finally:
-        os.close(descriptor)
+    header, *lines = content[:-SEAL_BYTES].split(b"\n")
     if header != _HEADER:
         return {}
     entries: dict[bytes, bytes] = {}
-    # What follows the last line end is empty, or was cut off.
+    # What follows the last line end is empty.
     for line in lines[:-1]:
         digest, _, value = line.partition(b" ")
         if digest.isalnum():
@@ -158,13 +156,14 @@ def _read_lines(directory: str, name: str) -> dict[bytes, bytes]:
     return entries
 
 
-def _write_atomically(directory: str, name: str, content: bytes) -> None:
-    temporary = f"{_path(directory, name)}.{os.getpid()}.{os.urandom(4).hex()}"
+def write_atomically(directory: str, name: str, content: bytes) -> None:
+    """Write a file of the cache whole or not at all; raises OSError."""
+    temporary = f"{directory}/{name}.{os.getpid()}.{os.urandom(4).hex()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:
             file.write(content)
-        os.rename(temporary, _path(directory, name))
+        os.rename(temporary, f"{directory}/{name}")
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

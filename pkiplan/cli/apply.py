@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pkiplan.cli import consent, options, statuses
+from pkiplan.cli import consent, options, remembered, statuses
 from pkiplan.cli.interrupts import stop_when_asked
 from pkiplan.cli.progress import apply_progress, verify_progress
 from pkiplan.cli.session import Session, session_of
@@ -115,6 +115,8 @@ def apply(
         return statuses.INTERRUPTED
     if refused:
         return statuses.UNEXPECTED
+    if report.is_complete:
+        remembered.remember_after_apply(planned)
     verification = None if no_verify or not report.done else _verified(session, planned, report)
     if not report.is_complete:
         return statuses.FAILED

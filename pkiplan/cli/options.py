@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -99,6 +99,21 @@ def request(
         is_pretended=at is not None,
         variables=tuple(variables or ()),
         options=options or PlanOptions(),
+        allow_outside=allow_outside or _is_outside_allowed(session.environment),
+    )
+
+
+def question(
+    session: Session, site: str | None, *, variables: list[str] | None, allow_outside: bool
+) -> dict[str, Any] | None:
+    """Say what a plain `plan` asks, for a memory of it; None where it shall say more than that memory holds."""
+    from pkiplan.cache import remembered_plan
+
+    if session.is_verbose:
+        return None
+    return remembered_plan.question(
+        site,
+        variables or (),
         allow_outside=allow_outside or _is_outside_allowed(session.environment),
     )
 

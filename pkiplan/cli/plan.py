@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pkiplan.cli import options, statuses
+from pkiplan.cli import options, remembered, statuses
 from pkiplan.cli.session import Session, session_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ def plan(
     session = session_of(ctx, is_json=json)
     if at is not None and out is not None:
         raise typer.BadParameter("a plan made for another time (--at) cannot be saved", param_hint="--out")
+    is_plain = not (out or json or at or target or replace or rekey or prune or allow or allow_many or diff)
+    question = options.question(session, site, variables=extra_vars, allow_outside=allow_outside) if is_plain else None
+    if question is not None and remembered.tell_again(session, question):
+        return statuses.DONE
     from pkiplan import workflow
 
     asked = options.plan_options(
@@ -75,6 +79,8 @@ def plan(
         session.diagnose(saved.warnings)
         if saved.path is not None and planned.plan.pending and not planned.plan.refusals:
             session.tell(f"\nThe plan is saved; `pkiplan apply{f' {out}' if out else ''}` carries it out.\n")
+    if question is not None:
+        remembered.remember(planned, question)
     return _status(planned.plan, is_detailed=detailed_exitcode)
 
 

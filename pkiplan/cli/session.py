@@ -82,6 +82,11 @@ class Session:
 
             self._talk(diagnostic_text(found, colour=self.paints(sys.stderr)))
 
+    def diagnosed(self, texts: Mapping[str, str]) -> None:
+        """Show diagnostics that are texts already, by `plain` and `coloured`."""
+        if texts:
+            self._talk(texts["coloured" if self.paints(sys.stderr) else "plain"])
+
     def _talk(self, text: str) -> None:
         try:
             # In one pipe, what was written first stands first.

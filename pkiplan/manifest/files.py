@@ -32,6 +32,8 @@ class Files:
         self.working_directory = working_directory
         self.roots: list[str] = []
         self.inputs: dict[str, InputDigest] = {}
+        # What was looked for beside the texts of files, with the answer: a later run must find the same.
+        self.looks: list[tuple[object, ...]] = []
         self._texts: dict[str, str] = {}
         self._total = 0
 
@@ -81,14 +83,18 @@ class Files:
 
     def is_executable(self, path: str) -> bool:
         """Tell whether anybody may execute a file."""
-        return bool(os.stat(path).st_mode & 0o111)
+        is_executable = bool(os.stat(path).st_mode & 0o111)
+        self.looks.append(("executable", path, is_executable))
+        return is_executable
 
     def inside(self, directory: str, path: str) -> str:
         """Return the absolute path of a file that a manifest in `directory` names; it must not lead out of the site."""
         if "\0" in path:
             raise BadValueError("a NUL in a path", code="unsafe-path")
         absolute = os.path.normpath(os.path.join(directory, path))
-        for candidate in (absolute, os.path.realpath(absolute)):
+        real = os.path.realpath(absolute)
+        self.looks.append(("real", absolute, real))
+        for candidate in (absolute, real):
             if not any(candidate == root or candidate.startswith(root.rstrip("/") + "/") for root in self._all_roots()):
                 raise BadValueError(
                     f"{shown(path)} leads out of the site",
@@ -113,7 +119,9 @@ class Files:
                 hint="write a relative pattern without `..`",
             )
         found: list[str] = []
+        names: list[str] = []
         for name in glob.iglob(pattern, root_dir=directory, recursive=True):
+            names.append(name)
             absolute = self.inside(directory, name)
             if os.path.isfile(absolute):
                 found.append(absolute)
@@ -121,6 +129,7 @@ class Files:
                 raise BadValueError(
                     f"the pattern {shown(pattern)} matches more than {MOST_FILES:,} files", code="too-large"
                 )
+        self.looks.append(("matching", directory, pattern, sorted(names)))
         return sorted(found)
 
     def manifests_of(self, path: str) -> list[str]:

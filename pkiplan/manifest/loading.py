@@ -24,12 +24,13 @@ class LoadedSite:
 
     `site` is None exactly when `diagnostics` holds an error. `origins(address)` lists the effective settings of
     a resource: path of the field, its value as text, and the place that gave it. A place whose line is 0 is no
-    file: the value is pkiplan's own, of a built-in profile.
+    file: the value is pkiplan's own, of a built-in profile. `looks` tell what names and links were looked for.
     """
 
     site: Site | None
     diagnostics: tuple[Diagnostic, ...]
     inputs: tuple[InputDigest, ...]
+    looks: tuple[tuple[object, ...], ...] = ()
     origins: Callable[[str], list[Origin]] = field(default=_no_origins, compare=False)
 
 
@@ -64,4 +65,4 @@ def _load(paths: Sequence[str], variables: Sequence[str], working_directory: str
             if site is not None:
                 origins = Origins(resolved, site, problems.sources)
     inputs = tuple(sorted(files.inputs.values(), key=lambda known: known.path))
-    return LoadedSite(site, in_order(problems.found), inputs, origins)
+    return LoadedSite(site, in_order(problems.found), inputs, tuple(files.looks), origins)

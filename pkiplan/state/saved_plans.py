@@ -9,7 +9,6 @@ import contextlib
 import errno
 import json
 import os
-import tempfile
 from typing import Any
 
 from pkiplan.errors import PkiplanError
@@ -58,14 +57,19 @@ def read_plan_file(path: str) -> dict[str, Any]:
 
 def write_plan_file(path: str, document: dict[str, Any]) -> None:
     """Write a plan whole or not at all; raise OSError when the directory refuses."""
+    write_plan_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_plan_text(path: str, text: str) -> None:
+    """Write a plan's JSON text whole or not at all; raise OSError when the directory refuses."""
     directory = os.path.dirname(path) or "."
     if path == LAST_PLAN:
         _make_own_directory(directory)
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".plan-", suffix=".tmp")
+    temporary = os.path.join(directory, f".plan-{os.urandom(8).hex()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2, ensure_ascii=False)
-            file.write("\n")
+            file.write(text)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

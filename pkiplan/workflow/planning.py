@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pkiplan.model.site import Site
     from pkiplan.plan.inventory import Inventory
     from pkiplan.secrets import SecretResolver
-    from pkiplan.state import Observed
+    from pkiplan.state.observe import Observed
 
 
 # Secrets that are simply there or not: looking for one asks no person and runs nothing.
@@ -48,13 +48,17 @@ class PlanRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedSite:
-    """A plan with everything it was made from; `resolver` opens what is encrypted, for apply alone."""
+    """A plan with everything it was made from; `resolver` opens what is encrypted, for apply alone.
+
+    `begun` is when the first file was read, in nanoseconds of the file system's clock.
+    """
 
     request: PlanRequest
     loaded: LoadedSite
     site: Site
     observed: Observed
     plan: Plan
+    begun: int
     resolver: SecretResolver | None = None
 
     @property
@@ -96,10 +100,12 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     Without a `resolver` no secret is touched. With one, the encrypted files that the plan needs are looked into.
     """
     from pkiplan.cache import open_cache
+    from pkiplan.cache.tree_digest import file_system_clock
     from pkiplan.plan.older_defaults import OLDER_DEFAULTS
     from pkiplan.plan.planner import plan_site
-    from pkiplan.state import observe_site
+    from pkiplan.state.observe import observe_site
 
+    begun = file_system_clock()
     loaded, site = load(request.site, variables=request.variables, allow_outside=request.allow_outside)
     cache = open_cache()
     decide = partial(
@@ -120,7 +126,9 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
         plan = decide(observed=observed.state)
     if cache is not None:
         cache.save()
-    return PlannedSite(request=request, loaded=loaded, site=site, observed=observed, plan=plan, resolver=resolver)
+    return PlannedSite(
+        request=request, loaded=loaded, site=site, observed=observed, plan=plan, begun=begun, resolver=resolver
+    )
 
 
 class CnfDigests(Mapping[str, str]):

@@ -77,7 +77,7 @@ def test_an_apply_with_nothing_to_do_writes_nothing(bench: Workbench) -> None:
 def test_outputs_hold_the_certificate_and_are_remembered(bench: Workbench, tmp_path: Path) -> None:
     bench.write(SMALL_SITE + OUTPUTS)
     bench.environment = {"P12": "hunter2"}
-    bench.cache = open_cache({"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    bench.cache = open_cache({"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path)})
 
     bench.applied()
 
@@ -205,7 +205,7 @@ def test_turning_encryption_on_for_an_authority_leaves_no_plain_copy(bench: Work
 def test_an_encrypted_authority_signs_and_plan_needs_no_passphrase_afterwards(bench: Workbench, tmp_path: Path) -> None:
     bench.write(SMALL_SITE.replace("key: ecdsa-p256", "key: {type: ecdsa, curve: P-256, passphrase: {env: PASS}}", 1))
     bench.environment = {"PASS": "hunter2"}
-    bench.cache = open_cache({"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    bench.cache = open_cache({"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path)})
 
     bench.applied()
     bench.environment = {}

@@ -21,7 +21,7 @@ from pkiplan.plan.changes import Action, Plan, PlanOptions
 from pkiplan.plan.planner import plan_site
 from pkiplan.render import cnf_digest, render_cnf
 from pkiplan.secrets import SecretResolver
-from pkiplan.state import Observed, observe_site
+from pkiplan.state.observe import Observed, observe_site
 from pkiplan.x509.keys import spki_sha256
 from pkiplan.x509.parse import load_pem_certificates
 from pkiplan.x509.private_keys import open_private_key

@@ -75,6 +75,7 @@ def here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     for variable in ("PKIPLAN_COLOR", "NO_COLOR", "FORCE_COLOR", "PKIPLAN_ALLOW_OUTSIDE", "PKIPLAN_CACHE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(directory)
     return Here(directory, capsys, monkeypatch)

@@ -73,6 +73,7 @@ def pkiplan_in(directory: Path, *arguments: str, **options: object) -> subproces
     environment = {
         **os.environ,
         "XDG_CACHE_HOME": str(directory / "cache"),
+        "XDG_STATE_HOME": str(directory / "state"),
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     process: subprocess.Popen[bytes] = subprocess.Popen(

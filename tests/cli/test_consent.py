@@ -31,6 +31,7 @@ def on_a_terminal(directory: Path, *arguments: str, answers: list[tuple[str, str
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "XDG_CACHE_HOME": str(directory / "cache"),
+        "XDG_STATE_HOME": str(directory / "state"),
         "TERM": "xterm",
         "NO_COLOR": "1",
     }

@@ -34,7 +34,7 @@ def test_tour(tmp_path: Path) -> None:
         run = subprocess.run(
             [sys.executable, "-m", "pkiplan", "-C", str(site), *TOUR[step]],
             cwd=ROOT,
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

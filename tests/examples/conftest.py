@@ -61,6 +61,7 @@ def copy_of(name: str, directory: Path) -> Example:
         "PATH": os.environ["PATH"],
         "HOME": str(directory),
         "XDG_CACHE_HOME": str(directory / "cache"),
+        "XDG_STATE_HOME": str(directory / "state"),
         "PYTHONPATH": str(EXAMPLES.parent),
         **{
             variable: f"passphrase of {variable}"

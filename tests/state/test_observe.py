@@ -249,7 +249,7 @@ def test_a_cache_spares_all_parsing_and_changes_no_answer(
 
 
 def _cache(path: Path) -> Cache:
-    cache = open_cache({"XDG_CACHE_HOME": str(path / "cache")})
+    cache = open_cache({"XDG_CACHE_HOME": str(path / "cache"), "XDG_STATE_HOME": str(path)})
     assert cache is not None
     return cache
 

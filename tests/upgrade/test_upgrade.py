@@ -36,6 +36,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / MANIFEST.name).write_bytes((made / MANIFEST.name).read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return datetime.fromisoformat((made / "made_at").read_text().strip())
 
 

@@ -85,6 +85,7 @@ Happening = Callable[[Place], None]
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made = Place(tmp_path)
     made.manifest.write_text(MANIFEST)
     made.apply()
