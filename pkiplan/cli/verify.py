@@ -23,6 +23,7 @@ Examples:
   pkiplan verify
   pkiplan verify --full --junit verify.xml
   pkiplan verify --at +60d                  will it still hold in two months
+  pkiplan verify --with openssl,gnutls      do other TLS stacks agree
   pkiplan verify --trace certificate.web --client certificate.ops
   pkiplan verify --trace web --tls 1.2 --key-exchange rsa
   pkiplan verify --cnf                      does openssl make the same of openssl.cnf
@@ -45,6 +46,10 @@ def verify(
     at: options.At = None,
     json: options.Json = False,
     junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Also write a JUnit XML report.")] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="STACKS", help="Also by these programs: openssl, gnutls, curl, node, java."),
+    ] = None,
     trace: Annotated[
         str | None, typer.Option("--trace", metavar="ADDRESS", help="Show one handshake of this server, step by step.")
     ] = None,
@@ -77,9 +82,12 @@ def verify(
 
     A server and a client in this process shake hands over two independent TLS stacks: what must be accepted is
     shown to be accepted, and the wrong authority, the wrong name and the missing client certificate are shown to
-    be refused. Live endpoints that the manifest names are asked too. What a stack cannot do is shown as not run.
+    be refused; `--with` adds programs of others as further stacks. Live endpoints that the manifest names are asked
+    too. What a stack cannot do is shown as not run.
     """
     session = session_of(ctx, is_json=json)
+    if others and (trace is not None or cnf):
+        raise PkiplanError.of(f"`--with` does not go with `{'--cnf' if cnf else '--trace'}`", code="usage")
     _refuse_without_trace(
         trace,
         {
@@ -97,15 +105,35 @@ def verify(
     from pkiplan.verify.scope import VerifyScope
 
     prompt = consent.passphrase_prompt(session)
+    outside = _outside(others or ())
     if cnf:
         report = workflow.prove_cnf(request, prompt=prompt)
     else:
         with verify_progress(session) as progress:
             report = workflow.verify(
-                request, VerifyScope(full=full, sample=sample), jobs=jobs, progress=progress, prompt=prompt
+                request,
+                VerifyScope(full=full, sample=sample),
+                jobs=jobs,
+                progress=progress,
+                prompt=prompt,
+                outside=outside,
             )
     _show(session, report, junit)
     return statuses.DONE if report.is_as_expected else statuses.UNEXPECTED
+
+
+def _outside(texts: Sequence[str]) -> tuple[str, ...]:
+    """Read `--with openssl,gnutls`, which may be given more than once."""
+    names = tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
+    if not names:
+        return ()
+    from pkiplan.verify.outside import OUTSIDE
+
+    for name in names:
+        if name not in OUTSIDE:
+            known = ", ".join(f"`{known}`" for known in OUTSIDE)
+            raise PkiplanError.of(f"`--with` knows no stack `{name}`", hint=f"there are {known}", code="usage")
+    return names
 
 
 def _show(session: Session, report: VerifyReport, junit: str | None) -> None:

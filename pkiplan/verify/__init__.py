@@ -48,6 +48,7 @@ def verify_site(
     scope: VerifyScope = EVERYTHING,
     load: Callable[[Resource], Credential],
     stacks: tuple[TlsStack, ...] | None = None,
+    others: tuple[TlsStack, ...] = (),
     jobs: int | None = None,
     progress: Callable[[VerifyEvent], None] | None = None,
     is_pretended: bool | None = None,
@@ -55,8 +56,9 @@ def verify_site(
     """Verify what the scope names, and report every check; never raises for what a certificate is like.
 
     `load` gives the credential of a resource and raises PkiplanError when there is none; it is called in
-    several threads. `stacks` of None are all of them. `progress` is called in the caller's thread.
-    `is_pretended` tells that `now` is not the machine's time (`--at`); None judges by how far it is off.
+    several threads. `stacks` of None are all that run in this process; `others` take part beside them. `progress`
+    is called in the caller's thread. `is_pretended` tells that `now` is not the machine's time (`--at`); None judges
+    by how far it is off.
     """
     from pkiplan.verify.run import Run
 
@@ -66,6 +68,7 @@ def verify_site(
         scope=scope,
         load=load,
         stacks=stacks,
+        others=others,
         jobs=jobs,
         progress=progress,
         is_pretended=is_pretended,

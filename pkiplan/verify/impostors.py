@@ -99,7 +99,12 @@ class Impostors:
         return _replica(original, above or None, original.subject, purposes)
 
     def issued_by_leaf(self, leaf: ThrowAway) -> ThrowAway:
-        """Let a throw-away leaf issue a certificate of its own kind, as if it were an authority."""
+        """Let a throw-away leaf issue a certificate of its own kind, as if it were an authority.
+
+        One without a subject gets one: that an issuer has no name is another fault (RFC 5280, 4.1.2.4).
+        """
+        if not list(leaf.certificate.subject):
+            leaf = _replica(leaf.certificate, leaf.above or None, _name("A leaf"))
         return _replica(leaf.certificate, (leaf, *leaf.above), _name("Issued by a leaf"))
 
 

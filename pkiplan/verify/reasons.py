@@ -76,6 +76,8 @@ _BY_NUMBER = {
     103: BREAKS_RFC5280,
 }
 
+KNOWN_NUMBERS = tuple(_BY_NUMBER)
+
 # The library's own words where no certificate was judged at all.
 _BY_WORDS = {
     "peer did not return a certificate": NO_CLIENT_CERTIFICATE,

@@ -43,11 +43,12 @@ class Run:
         scope: VerifyScope,
         load: Callable[[Resource], Credential],
         stacks: tuple[TlsStack, ...] | None,
+        others: tuple[TlsStack, ...],
         jobs: int | None,
         progress: Callable[[VerifyEvent], None] | None,
         is_pretended: bool | None,
     ) -> None:
-        stacks = all_stacks() if stacks is None else stacks
+        stacks = (*(all_stacks() if stacks is None else stacks), *others)
         self._session = Session(site, now=now, load=load, stacks=stacks, is_pretended=is_pretended)
         self._options = _Options(scope=scope, jobs=jobs or os.cpu_count() or 1, progress=progress)
 

@@ -85,7 +85,11 @@ class Session:
     def run(self, check: HandshakeCheck, stacks: tuple[TlsStack, ...] | None = None) -> Iterator[CheckResult]:
         """Make a handshake on each stack, and say how it ended."""
         for stack in self.stacks if stacks is None else stacks:
+            if not stack.is_told_strictness and not check.setup.strict and check.expected is Expected.ACCEPTED:
+                continue  # to this stack it is the strict handshake once more
             why_not = stack.cannot(check.setup)
+            if why_not is None and check.expected_by:
+                why_not = stack.cannot_judge(check.expected_by)
             if why_not is not None:
                 yield _result(check, stack, Outcome.NOT_RUN, Reason(NOT_SUPPORTED, why_not))
                 continue
@@ -124,7 +128,7 @@ def _result(
         client=setup.client.name if setup.client else None,
         stack=stack.name,
         version=setup.version,
-        strict=setup.strict,
+        strict=setup.strict if stack.is_told_strictness else None,
         target=check.target,
         expected=check.expected,
         expected_reason=check.expected_reason,

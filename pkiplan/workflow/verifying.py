@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pkiplan.verify.credentials import Credential
     from pkiplan.verify.results import VerifyReport
     from pkiplan.verify.scope import VerifyScope
+    from pkiplan.verify.stacks.base import TlsStack
     from pkiplan.verify.trace import KeyExchange, Trace
 
 Prompt = Callable[[str], str]
@@ -32,11 +33,25 @@ Progress = Callable[["VerifyEvent"], None]
 
 
 def verify(
-    request: PlanRequest, scope: VerifyScope, *, jobs: int | None, progress: Progress | None, prompt: Prompt | None
+    request: PlanRequest,
+    scope: VerifyScope,
+    *,
+    jobs: int | None,
+    progress: Progress | None,
+    prompt: Prompt | None,
+    outside: Sequence[str] = (),
 ) -> VerifyReport:
-    """Verify a site at the request's time; a passphrase that nobody gives makes a check *not run*."""
+    """Verify a site at the request's time; a passphrase that nobody gives makes a check *not run*.
+
+    `outside` are stacks of other programs that take part, by name.
+    """
     site, resolver = _opened(request, prompt)
-    return _verify(site, resolver, request.now, scope, progress, jobs)
+    if not outside:
+        return _verify(site, resolver, request.now, scope, progress, jobs)
+    from pkiplan.verify.outside import outside_stacks
+
+    with outside_stacks(outside) as others:
+        return _verify(site, resolver, request.now, scope, progress, jobs, others=others)
 
 
 def verify_applied(planned: PlannedSite, report: ApplyReport, *, progress: Progress | None) -> VerifyReport:
@@ -87,11 +102,12 @@ def _verify(
     progress: Progress | None,
     jobs: int | None,
     waiting: Waiting | None = None,
+    others: tuple[TlsStack, ...] = (),
 ) -> VerifyReport:
     from pkiplan.verify import verify_site
 
     load = CredentialLoader(site, resolver, waiting)
-    return verify_site(site, now=now, scope=scope, load=load, jobs=jobs, progress=progress)
+    return verify_site(site, now=now, scope=scope, load=load, others=others, jobs=jobs, progress=progress)
 
 
 class CredentialLoader:

@@ -12,6 +12,7 @@ import pytest
 
 from pkiplan import __version__
 from tests.cli.conftest import SITE, Here
+from tests.judges import require
 
 WITH_ANOTHER_NAME = SITE.replace("[www.acme.example]", "[www.acme.example, acme.example]")
 WITH_ANOTHER_ROOT_KEY = SITE.replace("P-256, passphrase", "P-384, passphrase")
@@ -357,6 +358,16 @@ def test_verify_trace(applied: Here) -> None:
     assert "ClientHello" in told.out
     assert diagram.out.startswith("sequenceDiagram")
     assert json.loads(data.out)["format_version"] == "1.0"
+
+
+def test_verify_with_the_programs_of_others(applied: Here) -> None:
+    require("openssl")
+    run = applied.run("verify", "--with", "openssl", "--with", "openssl", "--json")
+
+    report = json.loads(run.out)
+    assert run.status == 0
+    assert [stack["name"] for stack in report["stacks"]] == ["pyopenssl", "ssl", "openssl"]
+    assert {r["outcome"] for r in report["results"] if r["stack"] == "openssl"} == {"accepted", "refused"}
 
 
 def test_verify_traces_the_handshake_that_is_asked_for(applied: Here) -> None:

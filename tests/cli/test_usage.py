@@ -32,6 +32,8 @@ from tests.cli.conftest import Here
         ("status --detailed-exitcode", ["`--detailed-exitcode` needs `--expiring-within`"]),
         ("status --expiring-within 30", ["`--expiring-within`: expected a duration, not `30`"]),
         ("verify --client certificate.ops", ["`--client` without `--trace ADDRESS`"]),
+        ("verify --with openssl,wolfssl", ["`--with` knows no stack `wolfssl`", "`openssl`, `gnutls`, `curl`"]),
+        ("verify --with openssl --trace web", ["`--with` does not go with `--trace`"]),
         ("verify --tls 1.2 --mermaid", ["`--tls` and `--mermaid` without `--trace ADDRESS`"]),
         ("verify --trace web --tls 1.1", ["`--tls` is 1.2 or 1.3, not `1.1`"]),
         ("verify --trace web --key-exchange dhe", ["`--key-exchange` is ecdhe or rsa, not `dhe`"]),

@@ -65,6 +65,30 @@ def test_stacks_that_disagree_are_shown() -> None:
     assert found.outcomes == (("pyopenssl", Outcome.REFUSED), ("ssl", Outcome.ACCEPTED))
 
 
+def test_a_stack_of_one_strictness_is_held_against_the_strict_and_the_lax() -> None:
+    strict, lax = (
+        result(outcome, stack="pyopenssl", strict=strict)
+        for outcome, strict in ((Outcome.REFUSED, True), (Outcome.ACCEPTED, False))
+    )
+
+    both, of_lax = (
+        report_of([*ours, result(Outcome.ACCEPTED, stack="gnutls", strict=None)]).disagreements
+        for ours in ([strict, lax], [lax])
+    )
+
+    assert [found.outcomes for found in both] == [(("gnutls", Outcome.ACCEPTED), ("pyopenssl", Outcome.REFUSED))]
+    assert of_lax == ()
+
+
+def test_one_word_for_several_faults_may_mean_any_of_them() -> None:
+    def refused(wanted: str) -> CheckResult:
+        reason = Reason("breaks-constraints", "violates the signer's constraints")
+        return result(Outcome.REFUSED, Expected.REFUSED, reason=reason, expected_reason=wanted)
+
+    assert refused("not-an-authority").as_expected
+    assert not refused("wrong-name").as_expected
+
+
 def test_a_check_that_one_stack_cannot_run_is_no_disagreement() -> None:
     report = report_of([result(Outcome.ACCEPTED), result(Outcome.NOT_RUN, stack="pyopenssl")])
 

@@ -90,7 +90,7 @@ class HandshakeOutcome:
 
 
 class TlsStack(Protocol):
-    """A TLS library that plays both sides of a handshake in this process."""
+    """A TLS implementation that plays both sides of a handshake, or one side against ours."""
 
     @property
     def name(self) -> str:
@@ -99,6 +99,13 @@ class TlsStack(Protocol):
     @property
     def version(self) -> str:
         """Give the library's own version text."""
+
+    @property
+    def is_told_strictness(self) -> bool:
+        """Tell whether `strict` means anything to it; else it judges in its own one way."""
+
+    def cannot_judge(self, side: str) -> str | None:
+        """Say why it cannot be the one that judges on this side, or None when it can."""
 
     def cannot(self, setup: HandshakeSetup) -> str | None:
         """Say why this stack cannot run such a handshake, or None when it can."""

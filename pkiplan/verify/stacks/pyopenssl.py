@@ -29,10 +29,15 @@ class PyOpenSslStack:
     """Both sides by pyOpenSSL. Contexts are kept; time, names and strictness are each connection's own."""
 
     name = "pyopenssl"
+    is_told_strictness = True
 
     def __init__(self) -> None:
         self.version = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode("ascii", "replace")
         self._contexts: BoundedCache[SSL.Context] = BoundedCache()
+
+    def cannot_judge(self, side: str) -> str | None:  # noqa: ARG002 - a TlsStack
+        """Both sides are this library's."""
+        return None
 
     def cannot(self, setup: HandshakeSetup) -> str | None:
         """Say why this stack cannot run such a handshake, or None when it can."""

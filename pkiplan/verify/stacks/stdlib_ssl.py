@@ -32,10 +32,15 @@ class StdlibStack:
     """Both sides by the standard library; a context is kept for each way to judge."""
 
     name = "ssl"
+    is_told_strictness = True
 
     def __init__(self) -> None:
         self.version = ssl.OPENSSL_VERSION
         self._contexts: BoundedCache[ssl.SSLContext] = BoundedCache()
+
+    def cannot_judge(self, side: str) -> str | None:  # noqa: ARG002 - a TlsStack
+        """Both sides are this library's."""
+        return None
 
     def cannot(self, setup: HandshakeSetup) -> str | None:
         """Say why this stack cannot run such a handshake, or None when it can."""
