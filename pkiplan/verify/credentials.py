@@ -10,7 +10,7 @@ from cryptography import x509
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ExternalKey
 from pkiplan.model.resource import Resource
-from pkiplan.verify.reasons import KEY_NOT_HERE, KEY_NOT_OPENED, UNUSABLE_CERTIFICATE
+from pkiplan.verify.reasons import KEY_NOT_HERE, KEY_NOT_OPENED, UNUSABLE_CERTIFICATE, UNUSABLE_KEY
 from pkiplan.verify.results import Reason
 from pkiplan.verify.stacks.base import Identity
 from pkiplan.verify.stacks.kinds import is_short_rsa
@@ -106,6 +106,8 @@ class Subject:
         try:
             return self._credential.load_key()
         except PkiplanError as error:
+            if any(problem.code == "damaged" for problem in error.diagnostics):
+                raise UnusableError(Reason(UNUSABLE_KEY, first_line(error))) from error
             raise NotRunError(Reason(KEY_NOT_OPENED, first_line(error))) from error
 
     @property

@@ -90,12 +90,14 @@ def test_damaged_key_is_blocked_and_named_when_only_results_are_wanted(applied: 
     key.write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     before = applied.files()
 
-    run = applied.run("apply", "--yes", "--quiet")
+    run, verified = applied.run("apply", "--yes", "--quiet"), applied.run("verify")
 
     assert (run.status, run.out) == (1, "")
     assert "error[blocked]: certificate.web is blocked: key.pem is damaged" in run.err
     assert "--replace certificate.web --rekey" in run.err
     assert applied.files() == before
+    assert verified.status == 3
+    assert "key.pem: the private key does not parse" in verified.out
 
 
 @pytest.mark.parametrize(
