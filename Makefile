@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help quickstart dev test format lint coverage check golden crash clean
 
 help:        ## show this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 quickstart: $(VENV)/runtime  ## install into .venv, make a small PKI in build/quickstart, and show it
 	rm -rf build/quickstart
@@ -51,6 +51,11 @@ coverage: $(VENV)/dev  ## judge the coverage of the last test run that measured 
 check: lint  ## everything that CI checks
 	PYTEST_ADDOPTS='--cov --cov-report=' $(MAKE) test
 	$(MAKE) coverage
+
+live: $(VENV)/dev  ## run the slow tests: live servers of many kinds
+	$(BIN)/pytest -q -n auto -m slow $(T)
+
+check-full: check live  ## everything, the slow tests too: what a schedule and a release run
 
 golden: $(VENV)/dev  ## write the golden files anew; review the diff like code
 	PKIPLAN_WRITE_GOLDEN=1 $(BIN)/pytest -q -n auto $(T)
