@@ -11,7 +11,7 @@ DECIDING := pkiplan/model/*,pkiplan/plan/*,pkiplan/manifest/*,pkiplan/x509/*,pki
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart dev test format lint coverage check golden crash clean
+.PHONY: help quickstart dev test format lint coverage check golden bench crash clean
 
 help:        ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,15 +35,15 @@ test: $(VENV)/dev  ## run the test suite; a part of it with T=path
 	$(BIN)/pytest -q -n auto $(T)
 
 format: $(VENV)/dev  ## format the code
-	$(BIN)/ruff check -q --fix pkiplan tests || true
-	$(BIN)/ruff format pkiplan tests
+	$(BIN)/ruff check -q --fix pkiplan tests bench || true
+	$(BIN)/ruff format pkiplan tests bench
 
 lint: $(VENV)/dev  ## format, lint rules, types, import layers, spelling
-	$(BIN)/ruff format --check pkiplan tests
-	$(BIN)/ruff check pkiplan tests
+	$(BIN)/ruff format --check pkiplan tests bench
+	$(BIN)/ruff check pkiplan tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell pkiplan tests docs examples schemas *.md
+	$(BIN)/codespell pkiplan tests bench docs examples schemas *.md
 
 coverage: $(VENV)/dev  ## judge the coverage of the last test run that measured it
 	$(BIN)/coverage report --skip-covered --fail-under=95 --include='$(DECIDING)'
@@ -62,6 +62,9 @@ golden: $(VENV)/dev  ## write the golden files anew; review the diff like code
 
 crash: $(VENV)/dev  ## kill and fail apply at every call to the file system; writes docs/crash-safety.md
 	$(BIN)/python -m tests.apply.crash
+
+bench: $(VENV)/dev  ## measure against the bare cost of the same work; a part of it with B="--only plan"
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m bench $(B)
 
 clean:       ## remove .venv and everything built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
