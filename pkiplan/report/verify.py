@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pkiplan.report.colour import Paint
@@ -14,6 +14,9 @@ from pkiplan.verify.results import CheckResult, Outcome, VerifyReport, report_do
 # A table of more rows than this is no help; then the summary and what is unexpected are shown.
 _MOST_ROWS = 60
 _UNEXPECTED_LISTED = 50
+_CONTROL = "control-"
+_RULE = "rule"
+_MADE_FOR_IT = "throw-away "
 
 _ACCEPTED = "✓"
 _REFUSED = "✗"
@@ -28,10 +31,10 @@ _LEGEND = {
 
 
 class _Row(NamedTuple):
+    """A row of the table: of which resource, and what stands before the signs."""
+
     subject: str
-    check: str
-    server: str
-    client: str
+    labels: tuple[str, ...]
 
 
 class _Column(NamedTuple):
@@ -43,12 +46,15 @@ _Table = Mapping[_Row, Mapping[_Column, str]]
 
 
 def verify_text(report: VerifyReport, *, colour: bool = False, verbose: bool = False, is_brief: bool = False) -> str:
-    """Write a report; of many checks, or when brief, only what is unexpected or not run, unless `verbose`."""
+    """Write a report; of many checks, or when brief, only what is unexpected or not run, unless `verbose`.
+
+    The table fits a terminal; who was on both sides, and for which host, stands in the verbose one.
+    """
     paint = Paint(colour)
-    table = _table(report.results)
+    table = _table(report.results, _both_sides if verbose else _in_short)
     paragraphs: list[str] = []
     if table and (verbose or (len(table) <= _MOST_ROWS and not is_brief)):
-        paragraphs.append(_table_text(table, paint))
+        paragraphs.append(_table_text(table, ("check", "server", "client") if verbose else ("check",), paint))
         paragraphs += _key_exchanges(report, paint)
     paragraphs += _unexpected(report, paint, verbose=verbose)
     paragraphs += _disagreements(report, paint)
@@ -80,18 +86,32 @@ def verify_summary(report: VerifyReport, *, colour: bool = False) -> str:
     return f"{verdict} {counted(len(report.results), 'check')}: {', '.join(parts)}.{sampled}"
 
 
-def _table(results: Iterable[CheckResult]) -> _Table:
-    """Put results that differ only in mode into one cell; what is worst in it shows."""
+def _table(results: Iterable[CheckResult], labels: Callable[[CheckResult], tuple[str, ...]]) -> _Table:
+    """Put results that have the same labels into one cell; what is worst in it shows."""
     gathered: dict[_Row, dict[_Column, list[CheckResult]]] = defaultdict(lambda: defaultdict(list))
     for result in results:
-        row = _Row(
-            printable(result.subject),
-            printable(f"{result.check} {result.target}".rstrip()),
-            _side(result.server, result.subject),
-            _side(result.client, result.subject),
-        )
+        row = _Row(printable(result.subject), labels(result))
         gathered[row][_Column(result.stack, result.version or "")].append(result)
     return {row: {column: _sign(found) for column, found in columns.items()} for row, columns in gathered.items()}
+
+
+def _in_short(result: CheckResult) -> tuple[str, ...]:
+    """Name the check; a control is one whatever the host, and what was made for it alone has no name worth reading."""
+    if result.check.startswith(_CONTROL):
+        return (printable(result.check),)
+    others = [side for side in (result.server, result.client) if side is not None and side != result.subject]
+    named = "".join(f" with {side}" for side in others if not side.startswith(_MADE_FOR_IT))
+    if result.check == _RULE and result.client is None:
+        named += " without client"
+    return (printable(f"{result.check} {result.target}".rstrip() + named),)
+
+
+def _both_sides(result: CheckResult) -> tuple[str, ...]:
+    return (
+        printable(f"{result.check} {result.target}".rstrip()),
+        _side(result.server, result.subject),
+        _side(result.client, result.subject),
+    )
 
 
 def _side(side: str | None, subject: str) -> str:
@@ -109,24 +129,22 @@ def _sign(results: Sequence[CheckResult]) -> str:
     return _ACCEPTED if Outcome.ACCEPTED in outcomes else _REFUSED
 
 
-def _table_text(table: _Table, paint: Paint) -> str:
+def _table_text(table: _Table, titles: tuple[str, ...], paint: Paint) -> str:
     columns = sorted({column for signs in table.values() for column in signs})
-    widths = [
-        max(cells(title), *(cells(row[index]) for row in table)) for index, title in enumerate(_Row._fields) if index
-    ]
-    lines = [paint.aside(line) for line in _head(columns, widths)]
+    widths = [max(cells(title), *(cells(row.labels[index]) for row in table)) for index, title in enumerate(titles)]
+    lines = [paint.aside(line) for line in _head(columns, titles, widths)]
     subject = None
     for row, signs in table.items():
         if row.subject != subject:
             subject = row.subject
             lines.append(paint.strong(subject))
-        lines.append(_line(row[1:], [signs.get(column, "") for column in columns], columns, widths, paint))
+        lines.append(_line(row.labels, [signs.get(column, "") for column in columns], columns, widths, paint))
     used = {sign for signs in table.values() for sign in signs.values()}
     legend = "   ".join(f"{sign} {meaning}" for sign, meaning in _LEGEND.items() if sign in used)
     return "\n".join([*lines, "", paint.aside(legend)])
 
 
-def _head(columns: Sequence[_Column], widths: Sequence[int]) -> Iterator[str]:
+def _head(columns: Sequence[_Column], titles: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     """Write the stacks in one line, and beneath each its versions."""
     stacks = [
         column.stack if index == 0 or columns[index - 1].stack != column.stack else ""
@@ -138,7 +156,7 @@ def _head(columns: Sequence[_Column], widths: Sequence[int]) -> Iterator[str]:
         if stack:
             line = padded(line, left + start) + stack
     yield line.rstrip()
-    yield _line(_Row._fields[1:], [column.version for column in columns], columns, widths, Paint())
+    yield _line(titles, [column.version for column in columns], columns, widths, Paint())
 
 
 def _starts(columns: Sequence[_Column]) -> list[int]:

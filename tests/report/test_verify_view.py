@@ -109,3 +109,27 @@ def test_colour() -> None:
 
     assert "\x1b[32m✓\x1b[0m" in text
     assert "\x1b[31m!\x1b[0m" in text
+
+
+def test_verbose_table_names_both_sides() -> None:
+    text = verify_text(report_of(handshakes()), verbose=True)
+
+    assert [line.split()[:3] for line in text.splitlines()[1:2]] == [["check", "server", "client"]]
+    assert "  mutual                   itself  certificate.ops" in text
+
+
+def test_stand_ins_have_no_name_worth_reading() -> None:
+    client = check(
+        "client",
+        expected=Expected.ACCEPTED,
+        outcome=Outcome.ACCEPTED,
+        subject="certificate.ops",
+        server="throw-away server",
+        client="certificate.ops",
+    )
+    rule = check("rule", expected=Expected.REFUSED, outcome=Outcome.REFUSED, target="www.acme.example")
+
+    text = verify_text(report_of([client, rule]))
+
+    assert "throw-away" not in text
+    assert "rule www.acme.example without client" in text
