@@ -57,6 +57,8 @@ OLDEST_VERSION = (1, 1, 1)
 X509_DATES_VERSION = (3, 4, 0)
 ML_DSA_VERSION = (3, 5, 0)
 
+# Before it, the hash in RSASSA-PSS has no parameters where it has NULL since: both are right (RFC 4055, 2.1).
+PSS_VERSION = (3, 0, 0)
 RSASSA_PSS_OID = "1.2.840.113549.1.1.10"
 
 
@@ -219,6 +221,8 @@ def _check_version(program: OpenSsl, certificates: tuple[x509.Certificate, ...])
         spec = spec_of(certificate)
         if isinstance(spec, MlDsaKeySpec) and program.version < ML_DSA_VERSION:
             raise NotProvedError(f"{program.name} does not know {spec}, which came with 3.5")
+    if _is_pss(certificates[0]) and program.version < PSS_VERSION:
+        raise NotProvedError(f"{program.name} encodes RSASSA-PSS otherwise than 3.0 and later, and means the same")
 
 
 def _prove(subject: Subject, program: OpenSsl) -> None:
@@ -325,5 +329,8 @@ def _digest_option(certificate: x509.Certificate, option: str) -> str:
 
 
 def _pss_options(certificate: x509.Certificate) -> str:
-    is_pss = certificate.signature_algorithm_oid.dotted_string == RSASSA_PSS_OID
-    return " -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest" if is_pss else ""
+    return " -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest" if _is_pss(certificate) else ""
+
+
+def _is_pss(certificate: x509.Certificate) -> bool:
+    return certificate.signature_algorithm_oid.dotted_string == RSASSA_PSS_OID
