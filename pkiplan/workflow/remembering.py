@@ -25,6 +25,8 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
     plan, site, now = planned.plan, planned.site, planned.request.now
     if plan.changes or plan.warnings or plan.refusals or plan.interrupted or _names_an_owner(planned):
         return None
+    if site.templates is not None:  # which of its own files a template reads shows only when it is rendered
+        return None
     due = first_renewal(site, planned.observed.state)
     if due is None or due <= now:
         return None

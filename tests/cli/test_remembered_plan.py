@@ -260,3 +260,21 @@ def test_only_so_many_are_remembered(applied: Here, monkeypatch: pytest.MonkeyPa
 
     assert remembered.tell_again(Session(), remembered_plan.question("site.yaml", (), allow_outside=False))
     assert not remembered.tell_again(Session(), remembered_plan.question(None, (), allow_outside=False))
+
+
+def test_templates_of_ones_own_are_read_each_time(here: Here) -> None:
+    here.write(SITE + "templates: own\n")
+    template = here.directory / "own" / "header.cnf.j2"
+    template.parent.mkdir()
+    template.write_text("# our own words\n")
+    assert here.run("apply", "--yes", "--no-verify").status == 0
+    wait_for_next_tick()
+    assert here.run("plan").out == NOTHING
+
+    template.write_text("# other words\n")
+    changed = here.run("plan")
+    template.write_text("{{ broken\n")
+    broken = here.run("plan")
+
+    assert "Plan: 2 to re-encode." in changed.out
+    assert (broken.status, "own/header.cnf.j2, line 1" in broken.err) == (1, True)
