@@ -139,14 +139,16 @@ def _outside(texts: Sequence[str]) -> tuple[str, ...]:
 def _show(session: Session, report: VerifyReport, junit: str | None) -> None:
     from pkiplan.report.verify import verify_json, verify_text
 
-    if junit is not None:
-        from pkiplan.report.junit import junit_text
-
-        _write(junit, junit_text(report))
     if session.is_json:
         session.document(verify_json(report))
     else:
         session.result(verify_text(report, colour=session.paints_result, verbose=session.is_verbose))
+    if junit is not None:
+        from pkiplan.report.junit import junit_text
+
+        # What was found is shown even where its file cannot be written.
+        session.flush()
+        _write(junit, junit_text(report))
 
 
 def _write(path: str, text: str) -> None:

@@ -113,6 +113,13 @@ def _rule(node: Node, mark: int, known: Collection[str] | None, problems: Proble
         client = _certificate(node, "client", known, problems)
     if "server" not in fields and "connect" not in fields:
         problems.error(mark, "a rule names a `server` or an endpoint to `connect` to", code="missing-key")
+    if "connect" in fields and server is None and client is None:
+        problems.error(
+            node.value_mark("connect"),
+            "`connect` alone says nothing about the endpoint",
+            code="missing-key",
+            hint="name the `server` whose certificate it must serve",
+        )
     if "starttls" in fields and "connect" not in fields:
         problems.error(node.value_mark("starttls"), "`starttls` goes with `connect`", code="conflict")
     if "at" in fields and "connect" in fields:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pkiplan.report.colour import Paint
 from pkiplan.report.diagnostics import FORMAT_VERSION
 from pkiplan.report.text import cells, counted, padded, printable
+from pkiplan.report.verify_advice import advice, told_reasons
 from pkiplan.verify.results import CheckResult, Outcome, VerifyReport, report_document
 
 # A table of more rows than this is no help; then the summary and what is unexpected are shown.
@@ -56,16 +57,19 @@ def verify_text(report: VerifyReport, *, colour: bool = False, verbose: bool = F
     if table and (verbose or (len(table) <= _MOST_ROWS and not is_brief)):
         paragraphs.append(_table_text(table, ("check", "server", "client") if verbose else ("check",), paint))
         paragraphs += _key_exchanges(report, paint)
+    if verbose:
+        paragraphs += _reasons(report, paint)
     paragraphs += _unexpected(report, paint, verbose=verbose)
     paragraphs += _disagreements(report, paint)
     paragraphs += _not_run(report, paint)
     paragraphs.append(verify_summary(report, colour=colour))
+    paragraphs += _advice(report)
     return "\n\n".join(paragraphs) + "\n"
 
 
 def verify_json(report: VerifyReport) -> dict[str, Any]:
     """Give a report as data."""
-    return {"format_version": FORMAT_VERSION, "command": "verify"} | report_document(report)
+    return {"format_version": FORMAT_VERSION, "command": "verify", "advice": advice(report)} | report_document(report)
 
 
 def verify_summary(report: VerifyReport, *, colour: bool = False) -> str:
@@ -222,6 +226,25 @@ def _wanted(result: CheckResult) -> str:
     why = f" for {result.expected_reason}" if result.expected_reason else ""
     by = f" by the {result.expected_by}" if result.expected_by else ""
     return printable(f"it had to be {result.expected.value}{why}{by}")
+
+
+def _reasons(report: VerifyReport, paint: Paint) -> Iterator[str]:
+    """Say why each refusal that had to come did come, in the stacks' own words."""
+    lines: list[str] = []
+    subject = None
+    for (about, check, words), stacks in told_reasons(report.results).items():
+        if about != subject:
+            subject = about
+            lines.append(f"  {printable(subject)}")
+        lines.append(printable(f"    {check}: {words} ({', '.join(stacks)})"))
+    if lines:
+        yield "\n".join([paint.strong("Why they were refused:"), *lines])
+
+
+def _advice(report: VerifyReport) -> Iterator[str]:
+    ways_out = advice(report)
+    if ways_out:
+        yield "\n".join(["What to do:", *(f"  * {text}" for text in ways_out)])
 
 
 def _disagreements(report: VerifyReport, paint: Paint) -> Iterator[str]:

@@ -47,6 +47,7 @@ def test_what_does_not_verify_replaces_nothing_and_exits_with_3(careful: Here) -
 
     assert run.status == 3
     assert "what was to be applied does not verify, so nothing was replaced" in run.err
+    assert "what is new does not verify, so nothing is replaced" in run.out
     assert "! certificate.web: rule www.acme.example" in run.out
     assert "the old certificates are still in their places" in run.err
     assert files(careful) == before

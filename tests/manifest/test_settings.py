@@ -471,6 +471,8 @@ def test_verify_rules_name_addresses(tmp_path: Path) -> None:
     ("rule", "message"),
     [
         ("{server: web, host_name: '*.a.example'}", "`*.a.example` is no host that a client can ask for"),
+        ("{connect: '127.0.0.1:25'}", "`connect` alone says nothing about the endpoint"),
+        ("{connect: '127.0.0.1:25', client: none}", "`connect` alone says nothing about the endpoint"),
         (
             "{server: web, connect: '127.0.0.1:25', starttls: xmpp}",
             "expected one of `smtp`, `imap`, `postgres` and `ldap`",

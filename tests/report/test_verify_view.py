@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from pkiplan.report.verify import verify_json, verify_summary, verify_text
+from pkiplan.report.verify_advice import advice
 from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason, Sample, report_of
 from tests.report.golden import assert_golden
 
@@ -133,3 +136,46 @@ def test_stand_ins_have_no_name_worth_reading() -> None:
 
     assert "throw-away" not in text
     assert "rule www.acme.example without client" in text
+
+
+def test_reasons_on_request() -> None:
+    told = verify_text(report_of(handshakes()), verbose=True)
+
+    assert "Why they were refused:" in told
+    assert "    control-wrong-name: hostname mismatch, says the client (pyopenssl, ssl)" in told
+    assert "Why they were refused:" not in verify_text(report_of(handshakes()))
+
+
+@pytest.mark.parametrize(
+    ("found", "way_out"),
+    [
+        pytest.param({"reason": Reason("expired", "")}, "`pkiplan apply` renews what is due", id="expired"),
+        pytest.param({"reason": Reason("other-certificate-served", "")}, "read its files anew", id="not reloaded"),
+        pytest.param({"reason": Reason("unreachable", "")}, "whether the endpoint is up", id="nobody there"),
+        pytest.param({"reason": Reason("key-mismatch", "")}, "`--replace ADDRESS --rekey`", id="no pair"),
+        pytest.param({"reason": Reason("something-new", "")}, "`pkiplan verify --trace ADDRESS`", id="anything else"),
+        pytest.param(
+            {"expected": Expected.REFUSED, "outcome": Outcome.ACCEPTED}, "before it is explained", id="let in"
+        ),
+        pytest.param(
+            {"name": "rule", "expected": Expected.REFUSED, "outcome": Outcome.ACCEPTED}, "change the rule", id="a rule"
+        ),
+    ],
+)
+def test_every_finding_has_a_way_out(found: dict[str, object], way_out: str) -> None:
+    given = {"name": "server", "expected": Expected.ACCEPTED, "outcome": Outcome.REFUSED} | found
+    report = report_of([check(**given)] * 2)  # type: ignore[arg-type]
+
+    (told,) = advice(report)
+    assert way_out in told
+    assert verify_text(report).endswith(f"What to do:\n  * {told}\n")
+
+
+def test_what_concerns_most_is_told_first() -> None:
+    expired, unreachable = (
+        check("server", expected=Expected.ACCEPTED, outcome=Outcome.REFUSED, reason=Reason(code, ""))
+        for code in ("expired", "unreachable")
+    )
+
+    assert "renews" in advice(report_of([unreachable, expired, expired]))[0]
+    assert advice(report_of(handshakes())) == ()
