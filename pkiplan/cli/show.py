@@ -58,6 +58,7 @@ def show(
     if isinstance(found, ShownPlan):
         if pem or origins:
             raise PkiplanError.of(f"{subject} is a plan; a plan holds no certificates", code="usage")
+        session.diagnose(found.plan.warnings)
         if json:
             session.document(found.document)
         else:

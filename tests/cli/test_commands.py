@@ -319,9 +319,13 @@ def test_show_file_without_any_manifest(applied: Here) -> None:
 
 
 def test_show_plan_file_prints_what_plan_printed(site: Here) -> None:
-    printed = site.run("plan", "--out", "p.json").out
+    site.write(SITE.replace("days: 90", "days: 9000"))  # which is clamped, and warned about
+    planned = site.run("plan", "--out", "p.json")
+    shown = site.run("show", "p.json")
 
-    assert site.run("show", "p.json").out == printed
+    assert shown.out == planned.out
+    assert "clamped-to-issuer" in shown.err
+    assert planned.err.startswith(shown.err)
     assert json.loads(site.run("show", "p.json", "--json").out) == json.loads((site.directory / "p.json").read_text())
     assert site.run("show", "p.json", "--pem").status == 1
 

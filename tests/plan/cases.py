@@ -1543,3 +1543,141 @@ row(
     R.RENEWAL_DUE,
     also=of_leaves(RENEW, WEB),
 )
+
+# What changes nothing by itself
+for what, edit in {
+    "reuse_key": declares(reuse_key=True),
+    "protect": declares(protect=True),
+    "profile, when it says the same": declares(profile="peer"),
+    "allow": declares(allow=frozenset({"rsa-1024"})),
+    "lint": declares(lint_disabled=frozenset({"any"})),
+    "passphrase: none": declares_key(plain_is_intended=True),
+    "key.encryption of a plain key": declares_key(encryption=KeyEncryption(rounds=1_000_000)),
+}.items():
+    row(f"an edited {what} alone changes nothing", edit, KEEP)
+
+# Who issues whom
+row(
+    "an issued certificate that shall be self-signed modifies, and its key stays",
+    declares(issuer=None, validity=days(90)),
+    MODIFY,
+    R.ISSUER_CHANGED,
+)
+row(
+    "a self-signed certificate that shall be issued modifies, and its key stays",
+    declares(LEGACY, issuer=ISSUING),
+    MODIFY,
+    R.ISSUER_CHANGED,
+    address=LEGACY,
+)
+
+
+def is_moved_beneath_other(world: World) -> None:
+    declares(ISSUING, issuer=OTHER)(world)
+    found = world.site.resources
+    order = sorted(found, key=lambda address: (address != ROOT, address != OTHER))
+    world.site = replace(world.site, resources={address: found[address] for address in order})
+
+
+row(
+    "an authority moved beneath another keeps its key, and what it issued is only served with another chain",
+    is_moved_beneath_other,
+    MODIFY,
+    R.ISSUER_CHANGED,
+    address=ISSUING,
+    also=of_leaves(REENCODE),
+)
+row(
+    "an authority that becomes a root keeps its key, and what it issued is only served without it",
+    declares(ISSUING, issuer=None, validity=days(1095)),
+    MODIFY,
+    R.ISSUER_CHANGED,
+    address=ISSUING,
+    also=of_leaves(REENCODE),
+)
+
+
+def exchanged(world: World) -> None:
+    web, api = world.certificate(WEB), world.certificate(API)
+    world.set_certificate(WEB, Found(api))
+    world.set_certificate(API, Found(web))
+
+
+def keys_exchanged(world: World) -> None:
+    web, api = world.key(WEB), world.key(API)
+    world.set_key(WEB, Found(api))
+    world.set_key(API, Found(web))
+
+
+row(
+    "two leaves' certificates exchanged for each other re-key both",
+    exchanged,
+    REKEY,
+    R.KEY_MISMATCH,
+    R.SUBJECT_CHANGED,
+    R.NAMES_CHANGED,
+    also={API: REKEY},
+)
+row("two leaves' keys exchanged for each other re-key both", keys_exchanged, REKEY, R.KEY_MISMATCH, also={API: REKEY})
+row(
+    "keys and certificates of two leaves exchanged modify both, with the keys that are there",
+    in_turn(exchanged, keys_exchanged),
+    MODIFY,
+    R.SUBJECT_CHANGED,
+    R.NAMES_CHANGED,
+    also={API: MODIFY},
+)
+row(
+    "an expired root is renewed with its key and leaves everything beneath it alone",
+    finds(ROOT, not_before=NOW - timedelta(days=3653, seconds=-1), not_after=NOW - timedelta(days=1)),
+    RENEW,
+    R.EXPIRED,
+    address=ROOT,
+)
+
+
+def issuing_is_renewed(world: World) -> None:
+    world.pass_days(1)
+    world.apply(replace=(ISSUING,))
+    assert world.certificate(WEB).not_before < world.certificate(ISSUING).not_before
+
+
+row(
+    "what begins before its renewed issuer is kept",
+    issuing_is_renewed,
+    KEEP,
+)
+row(
+    "a name constraint that is added to an authority modifies it and leaves what it issued alone",
+    declare(
+        lambda r: with_extension(r, extension("name_constraints", NameConstraints(dns("example")), critical=True)),
+        ISSUING,
+    ),
+    MODIFY,
+    R.EXTENSION_CHANGED,
+    address=ISSUING,
+    also=of_leaves(REENCODE),
+)
+
+# What is adopted and lives shortly: one percent is less than an hour
+SHORT = Validity(lifetime=timedelta(hours=10))
+
+
+def adopted_and_short(seconds: int) -> Mutation:
+    def change(world: World) -> None:
+        declares(ADOPTED, validity=SHORT)(world)
+        found = world.certificate(ADOPTED)
+        world.edit_certificate(ADOPTED, not_after=found.not_before + timedelta(hours=10, seconds=seconds))
+
+    return change
+
+
+row("an adopted certificate of ten hours may live six minutes more", adopted_and_short(360), KEEP, address=ADOPTED)
+row("an adopted certificate of ten hours may live six minutes less", adopted_and_short(-360), KEEP, address=ADOPTED)
+row(
+    "an adopted certificate of ten hours that lives longer than six minutes more modifies",
+    adopted_and_short(361),
+    MODIFY,
+    R.LIFETIME_CHANGED,
+    address=ADOPTED,
+)

@@ -80,12 +80,13 @@ def test_every_authority_of_a_deep_site_rekeyed_signs_everything_in_one_plan() -
 
 
 def test_a_wide_site_is_signed_anew_beneath_a_rekeyed_authority_with_its_reach() -> None:
-    world = World.applied(wide_site(200))
+    world = World.applied(wide_site(10_000))
+    assert world.plan().changes == ()
 
     plan = world.plan(replace=("authority.issuing",), rekey=True)
 
-    assert plan.counts[Action.MODIFY] == 200
-    assert (plan.changes[0].beneath, plan.changes[0].reissued_beneath) == (200, 200)
+    assert plan.counts[Action.MODIFY] == 10_000
+    assert (plan.changes[0].beneath, plan.changes[0].reissued_beneath) == (10_000, 10_000)
     assert plan.changes[0].permission == "--allow authority.issuing"
     assert {change.findings for change in plan.changes[1:]} == {
         (Finding(Reason.ISSUER_REKEYED, "issuer authority.issuing is re-keyed", "authority.issuing"),)
