@@ -21,6 +21,7 @@ CLOCK_REASONS = frozenset(
         Reason.VALIDITY_IMPOSSIBLE,
     }
 )
+TEMPLATES = ".cnf.j2"
 CLOCK_FIELDS = frozenset({"not_before", "not_after", "serial"})
 
 # More changed files than these are counted: a directory that was moved changes every one.
@@ -34,7 +35,7 @@ def differences(saved: SavedPlan, current: SavedPlan) -> tuple[Diagnostic, ...]:
     """
     causes = [
         *_whole(saved, current),
-        *_changed("the manifest", saved.inputs, current.inputs),
+        *_inputs(saved.inputs, current.inputs),
         *_variables(saved, current),
         *_files(saved.files, current.files),
     ]
@@ -55,6 +56,15 @@ def _whole(saved: SavedPlan, current: SavedPlan) -> Iterator[Diagnostic]:
     for word in ("targets", "replace", "rekey", "prune"):
         if getattr(then, word) != getattr(now, word):
             yield _stale(f"the plan was made with another `--{word.removesuffix('s')}`")
+
+
+def _inputs(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Diagnostic]:
+    for what, is_template in (("the manifest", False), ("the template", True)):
+        chosen = [
+            {path: digest for path, digest in inputs.items() if path.endswith(TEMPLATES) is is_template}
+            for inputs in (then, now)
+        ]
+        yield from _changed(what, *chosen)
 
 
 def _changed(what: str, then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Diagnostic]:

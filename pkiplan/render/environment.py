@@ -6,6 +6,7 @@ few harmless filters, and what it prints is quoted unless it is `CnfText`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -69,6 +70,14 @@ def _snapshot(site: Site, directory: str) -> _Snapshot:
             f"cannot read the templates in {directory}: {error.strerror}", code="templates-unreadable"
         ) from None
     return tuple(sorted((name, status.st_size, status.st_mtime_ns, status.st_ino) for name, status in found))
+
+
+def template_digests(site: Site) -> dict[str, str]:
+    """Give the SHA-256 of each of the site's own templates by its path; nothing without a directory of them."""
+    if site.templates is None:
+        return {}
+    paths = [os.path.join(site.templates, name) for name, *_ in _snapshot(site, site.templates)]
+    return {path: hashlib.sha256(_read(path).encode()).hexdigest() for path in paths}
 
 
 def _is_inside(path: str, base: str) -> bool:

@@ -22,6 +22,7 @@ from pkiplan.workflow.loading import load
 
 if TYPE_CHECKING:
     from pkiplan.manifest import LoadedSite
+    from pkiplan.manifest.files import InputDigest
     from pkiplan.model.resource import Resource
     from pkiplan.model.secret_references import SecretReference
     from pkiplan.model.site import Site
@@ -73,11 +74,22 @@ class PlannedSite:
 
         return plan_document(
             self.plan,
-            inputs=self.loaded.inputs,
+            inputs=(*self.loaded.inputs, *_templates(self.site)),
             variables=self.request.variables,
             files=_from_here(self.observed.digests),
             manifest=self.request.site,
         )
+
+
+def _templates(site: Site) -> Iterator[InputDigest]:
+    """Give the templates of the site's own as what the plan was made from, beside its manifests."""
+    if site.templates is None:
+        return
+    from pkiplan.manifest.files import InputDigest
+    from pkiplan.render.environment import template_digests
+
+    for path, digest in _from_here(template_digests(site)).items():
+        yield InputDigest(path, digest)
 
 
 def _from_here(digests: Mapping[str, str]) -> dict[str, str]:

@@ -155,6 +155,20 @@ def test_plan_of_another_site_or_another_state_is_refused(site: Here) -> None:
     assert site.files() == before
 
 
+def test_plan_is_stale_when_a_template_has_changed_since(site: Here) -> None:
+    site.write(SITE + "templates: own\n")
+    (site.directory / "own").mkdir()
+    template = site.write("# our own words\n", "own/header.cnf.j2")
+    site.run("plan", "--out", "plan.json")
+    template.write_text("# other words\n")
+
+    run = site.run("apply", "plan.json")
+
+    assert (run.status, run.out) == (1, "")
+    assert "the template own/header.cnf.j2 has changed since the plan was made" in run.err
+    assert not (site.directory / "pki").exists()
+
+
 def test_forged_plan_is_refused_and_the_field_is_named(site: Here) -> None:
     site.run("plan", "--out", "plan.json")
     plan = site.directory / "plan.json"
