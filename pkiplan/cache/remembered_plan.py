@@ -10,7 +10,6 @@ This module is on the way of every `plan`, before anything of the planner is imp
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pkiplan
+from pkiplan.cache.listing import listing
 from pkiplan.cache.seal import SEAL_BYTES, is_sealed, read_private, seal, sealing_key
 from pkiplan.cache.store import cache_directory, write_atomically
 from pkiplan.cache.tree_digest import NoDigestError, TreeDigest
@@ -157,10 +157,6 @@ def _is_still(known: Sequence[Any]) -> bool:
     return bool(_LOOKS[kind](*where) == answer)
 
 
-def _matching(directory: str, pattern: str) -> list[str]:
-    return sorted(glob.iglob(pattern, root_dir=directory, recursive=True))
-
-
 def _is_executable(path: str) -> bool:
     return os.path.exists(path) and bool(os.stat(path).st_mode & 0o111)
 
@@ -169,7 +165,7 @@ def _is_executable(path: str) -> bool:
 _LOOKS: dict[str, Callable[..., object]] = {
     "exists": os.path.lexists,
     "executable": _is_executable,
-    "matching": _matching,
+    "listing": listing,
     "real": os.path.realpath,
 }
 

@@ -19,10 +19,16 @@ class Context:
         self.problems = problems
         self.templates = Templates(problems)
         self.names: dict[str, Any] = {}
+        self._names_of_element: dict[str, Any] = {}
 
     def names_for(self, element: Element | None) -> dict[str, Any]:
-        """Return what templates see beneath an element of `for_each`."""
-        return self.names if element is None else {**self.names, "each": element.each}
+        """Return what templates see beneath an element of `for_each`, until those of another are asked for."""
+        if element is None:
+            return self.names
+        if not self._names_of_element:
+            self._names_of_element = dict(self.names)
+        self._names_of_element["each"] = element.each
+        return self._names_of_element
 
     def text(self, node: Node, mark: int, element: Element | None) -> str | None:
         """Return a name that a node gives, rendered; None for anything else."""

@@ -11,7 +11,7 @@ from pkiplan.manifest.definitions import OWN
 from pkiplan.manifest.for_each import Element, ForEach
 from pkiplan.manifest.key_hints import KEY_HINTS
 from pkiplan.manifest.layers import KIND_SETTINGS, SECTIONS, Base, Layers
-from pkiplan.manifest.nodes import Mapping, Node, Templated, is_null
+from pkiplan.manifest.nodes import Mapping, Node, Templated, is_null, node_count
 from pkiplan.manifest.problems import shown
 from pkiplan.manifest.references import ID
 from pkiplan.manifest.templates import mentions_each
@@ -54,6 +54,11 @@ class Declaration:
     is_sound: bool = True
     defaults: Mapping | None = None
     recipes: dict[tuple[str | None, str | None], Recipe] = field(default_factory=dict)
+
+    @property
+    def values(self) -> int:
+        """Count the values that every element has in common."""
+        return sum(node_count(value) for name, value in self.own.items() if name != "for_each")
 
     def each(self) -> Iterator[Element | None]:
         """Walk over the elements; a declaration without `for_each` is one resource."""

@@ -23,6 +23,7 @@ from yaml.events import (
 )
 
 from pkiplan.manifest.nodes import (
+    DEEPEST,
     NOT_TEXT_STARTS,
     Mapping,
     Node,
@@ -36,7 +37,6 @@ from pkiplan.manifest.nodes import (
 )
 from pkiplan.manifest.problems import Problems, shown
 
-DEEPEST = 50
 # How many nodes aliases may stand for in one text, beyond those that are written.
 LARGEST_EXPANSION = 100_000
 

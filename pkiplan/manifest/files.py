@@ -6,7 +6,9 @@ import codecs
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pkiplan.diagnostics import Place
 from pkiplan.manifest.problems import shown
@@ -14,7 +16,8 @@ from pkiplan.manifest.values import BadValueError
 
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_TOTAL = 256 * 1024 * 1024
-MOST_FILES = 20_000
+MOST_ENTRIES = 200_000
+LONGEST_PATTERN = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +121,52 @@ class Files:
                 code="unsafe-path",
                 hint="write a relative pattern without `..`",
             )
-        found: list[str] = []
-        names: list[str] = []
-        for name in glob.iglob(pattern, root_dir=directory, recursive=True):
-            names.append(name)
-            absolute = self.inside(directory, name)
-            if os.path.isfile(absolute):
-                found.append(absolute)
-            if len(found) > MOST_FILES:
-                raise BadValueError(
-                    f"the pattern {shown(pattern)} matches more than {MOST_FILES:,} files", code="too-large"
-                )
-        self.looks.append(("matching", directory, pattern, sorted(names)))
-        return sorted(found)
+        segments = [segment for segment in pattern.split("/") if segment not in ("", ".")]
+        if len(pattern) > LONGEST_PATTERN or segments.count("**") > 1:
+            raise BadValueError(
+                f"the pattern {shown(pattern)} is too complicated",
+                code="unsafe-path",
+                hint=f"write at most {LONGEST_PATTERN} characters, and `**` once",
+            )
+        found = [self.inside(directory, name) for name in self._matching(directory, "", segments, [0])]
+        return sorted(absolute for absolute in found if os.path.isfile(absolute))
+
+    def _matching(self, root: str, beneath: str, segments: list[str], seen: list[int]) -> Iterator[str]:
+        """Walk over what segments of a pattern match; `**` follows no links, which may lead round in circles."""
+        import fnmatch
+
+        first, rest = segments[0], segments[1:]
+        if first == "**" and rest:
+            yield from self._matching(root, beneath, rest, seen)
+        for entry, is_directory, is_link in self._entries(os.path.join(root, beneath), seen):
+            name = os.path.join(beneath, entry)
+            if first == "**":
+                if entry.startswith("."):
+                    continue
+                if not rest:
+                    yield name
+                if is_directory and not is_link:
+                    yield from self._matching(root, name, segments, seen)
+            elif fnmatch.fnmatchcase(entry, first) and (first.startswith(".") or not entry.startswith(".")):
+                if not rest:
+                    yield name
+                elif is_directory:
+                    self.inside(root, name)
+                    yield from self._matching(root, name, rest, seen)
+
+    def _entries(self, directory: str, seen: list[int]) -> list[Any]:
+        from pkiplan.cache.listing import listing
+
+        found = listing(directory)
+        self.looks.append(("listing", directory, found))
+        seen[0] += len(found) + 1
+        if seen[0] > MOST_ENTRIES:
+            raise BadValueError(
+                f"a pattern looks at more than {MOST_ENTRIES:,} files",
+                code="too-large",
+                hint="begin it with the directory that is meant",
+            )
+        return found
 
     def manifests_of(self, path: str) -> list[str]:
         """List the manifests that a path on the command line means.

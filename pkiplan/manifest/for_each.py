@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pkiplan.diagnostics import Place
+from pkiplan.diagnostics import Note, Place
 from pkiplan.manifest.events import read_documents
 from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
-from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
+from pkiplan.manifest.problems import Problems, TooManyProblemsError, did_you_mean, listed, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.values import BadValueError, Integer, Invalid, Schema, kind_of, unknown_key, wrong_type
+
+if TYPE_CHECKING:
+    from pkiplan.manifest.inventory import Inventory
 
 MOST_ELEMENTS = 250_000
 LONGEST_KEY = 255
@@ -26,7 +29,8 @@ class Element:
 
     key: str
     each: dict[str, Native]
-    place: Place | None = None
+    place: Place | None = None  # in a file of elements
+    mark: int = 0  # in the manifest
 
 
 class ForEach:
@@ -37,6 +41,10 @@ class ForEach:
         self._files = files
         self._problems = problems
         self._total = 0
+        # Files are parsed once, however many resources are made of them.
+        self._tables: dict[str, list[Element]] = {}
+        self._contents: dict[str, Native] = {}
+        self._inventories: dict[str, Inventory] = {}
 
     def elements(self, node: Node, mark: int) -> list[Element] | None:
         """List the elements in order, or None when they cannot be had (which is reported)."""
@@ -48,30 +56,44 @@ class ForEach:
                 self._check_key(element, mark)
                 first = found.get(element.key)
                 if first is not None:
-                    notes = [self._problems.note(mark, "for_each is here")] if element.place else []
                     self._problems.error(
-                        mark,
-                        f"`for_each` has the key {shown(element.key)} twice{_at(first.place)}",
+                        element.mark or mark,
+                        f"`for_each` has the key {shown(element.key)} twice",
                         code="duplicate-element",
-                        notes=notes,
+                        notes=self._notes(first, element),
+                        hint="keys name the resources; each stands once",
                     )
                     continue
                 other = folded.setdefault(element.key.casefold(), element.key)
                 if other != element.key:
                     self._problems.error(
-                        mark,
+                        element.mark or mark,
                         f"the keys {shown(other)} and {shown(element.key)} of `for_each` differ in case only",
                         code="same-but-case",
+                        notes=self._notes(found[other], element),
+                        hint="not every file system tells them apart; rename one",
                     )
                 found[element.key] = element
                 self._total += 1
                 if self._total > MOST_ELEMENTS:
                     summary = f"`for_each` makes more than {MOST_ELEMENTS:,} elements"
-                    self._problems.error(mark, summary, code="too-large")
-                    break
+                    self._problems.error(mark, summary, code="too-large", hint="split the site into several")
+                    raise TooManyProblemsError
         except BadValueError as bad:
             self._problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
         return list(found.values()) if self._problems.errors == before else None
+
+    def _notes(self, first: Element, second: Element) -> list[Note]:
+        """Point to where two elements were written, as far as that is known."""
+        places = [self._place(first, "the first one is here")]
+        if second.place is not None:
+            places.append(Note(message="the second one is here", place=second.place))
+        return [note for note in places if note is not None]
+
+    def _place(self, element: Element, message: str) -> Note | None:
+        if element.place is not None:
+            return Note(message=message, place=element.place)
+        return self._problems.note(element.mark, message) if element.mark else None
 
     def _check_key(self, element: Element, mark: int) -> None:
         key = element.key
@@ -83,8 +105,13 @@ class ForEach:
         elif any(char < " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in key):
             why = "holds a control character"
         if why:
+            note = Note(message="it stands here", place=element.place) if element.place else None
             self._problems.error(
-                mark, f"a key of `for_each` {why}: {shown(key)}{_at(element.place)}", code="element-key"
+                element.mark or mark,
+                f"a key of `for_each` {why}: {shown(key)}",
+                code="element-key",
+                notes=[note] if note else [],
+                hint=f"a key is text of 1 to {LONGEST_KEY} characters without control characters",
             )
 
     def _read(self, node: Node, mark: int) -> Iterator[Element]:
@@ -94,10 +121,12 @@ class ForEach:
             sources = [name for name in SOURCES if name in node]
             if sources and set(node) <= {*SOURCES, "group"}:
                 return self._of_source(sources, node)
-            return (_element(key, native(value)) for key, value in node.items())
+            return (_element(key, native(value), key_mark) for key, value, key_mark, _ in node.entries())
         if node.__class__ is Templated:
             return iter(())
-        wrong_type("a list, a map, or a source such as `{csv: hosts.csv}`", node, mark, self._problems)
+        hint = f"write `{{var: {node}}}` for the variable" if node in self._variables else ""
+        wanted = "a list, a map, or a source such as `{csv: hosts.csv}`"
+        wrong_type(wanted, node, mark, self._problems, hint=hint)
         return iter(())
 
     def _of_source(self, sources: list[str], node: Mapping) -> Iterator[Element]:
@@ -108,21 +137,27 @@ class ForEach:
         if source != "inventory" and "group" in node:
             unknown_key("group", node.key_mark("group"), [source], self._problems, hint="`group` goes with `inventory`")
         if source == "range":
-            return self._of_range(value, value_mark)
+            try:
+                return self._of_range(value, value_mark)
+            except BadValueError as bad:
+                self._problems.error(value_mark, bad.summary, code=bad.code, hint=bad.hint)
+                return iter(())
         if value.__class__ is not str:
             if value.__class__ is not Templated:
                 wanted = "the name of a variable" if source == "var" else "a path"
                 wrong_type(wanted, value, value_mark, self._problems)
             return iter(())
         text = str(value)
-        if source == "var":
-            return self._of_variable(text, value_mark)
         try:
+            if source == "var":
+                return self._of_variable(text, value_mark)
             if source == "glob":
                 return iter(self._of_glob(text, value_mark))
             path = self._files.inside(self._problems.sources.of(value_mark).directory, text)
             if source == "csv":
-                return iter(self._of_csv(path))
+                if path not in self._tables:
+                    self._tables[path] = self._of_csv(path)
+                return iter(self._tables[path])
             return iter(self._of_inventory(path, node))
         except BadValueError as bad:
             self._problems.error(value_mark, bad.summary, code=bad.code, hint=bad.hint)
@@ -141,7 +176,7 @@ class ForEach:
                 )
                 continue
             text = str(item) if item is not None else _text(value)
-            yield _element(text, value)
+            yield _element(text, value, node.marks[index] if node is not None else 0)
 
     def _of_variable(self, name: str, mark: int) -> Iterator[Element]:
         value: Any = self._variables
@@ -163,14 +198,14 @@ class ForEach:
     def _of_range(self, node: Node, mark: int) -> Iterator[Element]:
         if not isinstance(node, Sequence) or len(node) != 2:
             wrong_type("the first and the last number: `[1, 200]`", node, mark, self._problems)
-            return
+            return iter(())
         ends = [
             Integer(0, 10**15).read(item, item_mark, self._problems)
             for item, item_mark in zip(node, node.marks, strict=True)
         ]
         first, last = ends
         if isinstance(first, Invalid) or isinstance(last, Invalid):
-            return
+            return iter(())
         if last < first:
             raise BadValueError(
                 f"the range ends at {last}, before it begins at {first}",
@@ -178,9 +213,9 @@ class ForEach:
                 hint=f"write `[{last}, {first}]`",
             )
         if last - first >= MOST_ELEMENTS:
-            raise BadValueError(f"a range of more than {MOST_ELEMENTS:,} elements", code="too-large")
-        for number in range(first, last + 1):
-            yield _element(str(number), number)
+            hint = f"at most {MOST_ELEMENTS:,} in a site"
+            raise BadValueError(f"a range of {last - first + 1:,} elements", code="too-large", hint=hint)
+        return (_element(str(number), number) for number in range(first, last + 1))
 
     def _of_csv(self, path: str) -> list[Element]:
         import csv
@@ -219,7 +254,9 @@ class ForEach:
             stem, suffix = os.path.splitext(os.path.basename(path))
             each: dict[str, Native] = {"key": stem, "value": None, "path": os.path.relpath(path, directory)}
             if suffix in (".yaml", ".yml", ".json"):
-                each["value"] = self._content(path)
+                if path not in self._contents:
+                    self._contents[path] = self._content(path)
+                each["value"] = self._contents[path]
             found.append(Element(stem, each, Place(self._files.shown(path), 1)))
         if not found:
             self._problems.warning(mark, f"no file matches {shown(pattern)}", code="empty-include")
@@ -234,7 +271,9 @@ class ForEach:
     def _of_inventory(self, path: str, node: Mapping) -> list[Element]:
         from pkiplan.manifest.inventory import read_inventory
 
-        inventory = read_inventory(path, self._files, self._problems)
+        if path not in self._inventories:
+            self._inventories[path] = read_inventory(path, self._files, self._problems)
+        inventory = self._inventories[path]
         group = "all"
         if "group" in node and not is_null(node["group"]):
             given = node["group"]
@@ -258,8 +297,8 @@ class ForEach:
         ]
 
 
-def _element(key: str, value: Native) -> Element:
-    return Element(str(key), _each(str(key), value))
+def _element(key: str, value: Native, mark: int = 0) -> Element:
+    return Element(str(key), _each(str(key), value), mark=mark)
 
 
 def _each(key: str, value: Any) -> dict[str, Native]:
@@ -268,10 +307,6 @@ def _each(key: str, value: Any) -> dict[str, Native]:
 
 def _text(value: object) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
-
-
-def _at(place: Place | None) -> str:
-    return f" ({place.file}:{place.line})" if place is not None else ""
 
 
 class ForEachType:

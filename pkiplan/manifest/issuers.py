@@ -11,7 +11,7 @@ from pkiplan.manifest.declarations import Declaration
 from pkiplan.manifest.for_each import Element
 from pkiplan.manifest.layers import Layers
 from pkiplan.manifest.nodes import Mapping, Node, is_null, is_templated
-from pkiplan.manifest.problems import did_you_mean, shown
+from pkiplan.manifest.problems import circle_of, did_you_mean, shown
 from pkiplan.manifest.profiles import Profiles
 from pkiplan.manifest.references import address, short_name, split_reference
 from pkiplan.manifest.values import kind_of
@@ -126,7 +126,7 @@ class Issuers:
             if current in path:
                 circle = path[path.index(current) :]
                 own, mark = waiting[circle[0]][0].own, waiting[circle[0]][0].mark
-                names = " → ".join(f"`{short_name(name)}`" for name in [*circle, circle[0]])
+                names = circle_of([short_name(name) for name in circle])
                 self._problems.error(
                     own.value_mark("issuer") if "issuer" in own else mark,
                     f"issuers go round in a circle: {names}",

@@ -12,7 +12,7 @@ from typing import Any
 from pkiplan.manifest.definitions import EITHER_LIFETIME, SETTINGS, of_kind
 from pkiplan.manifest.key_hints import KEY_HINTS
 from pkiplan.manifest.keys import ADOPTING, expanded
-from pkiplan.manifest.nodes import Mapping, Node, Templated, copied, drop, is_null
+from pkiplan.manifest.nodes import Mapping, Node, Templated, copied, drop, is_null, node_count
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.profiles import BUILT_IN, ISSUING, ROOT, SERVER, Profile, Profiles
 from pkiplan.manifest.templates import mentions_each
@@ -40,6 +40,7 @@ class Base:
     fields: dict[str, Any]
     dynamic: frozenset[str]
     is_sound: bool
+    values: int
 
 
 def overlay(lower: Mapping, upper: Mapping) -> Mapping:
@@ -135,7 +136,15 @@ class Layers:
             else:
                 fields[name] = settings[name].type.read(value, value_mark, self._problems)
                 is_sound = is_sound and fields[name] is not INVALID
-        return Base(profile or Profile(family, (), family), family, merged, fields, frozenset(dynamic), is_sound)
+        return Base(
+            profile or Profile(family, (), family),
+            family,
+            merged,
+            fields,
+            frozenset(dynamic),
+            is_sound,
+            node_count(merged),
+        )
 
     def _of_defaults(self, defaults: Mapping, kind: Kind) -> list[Mapping]:
         settings = KIND_SETTINGS[kind]

@@ -7,12 +7,13 @@ A position is one integer, a *mark*: file, line and column packed, because 10,00
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 _COLUMN_BITS = 20
 _LINE_BITS = 28
 _LAST_COLUMN = (1 << _COLUMN_BITS) - 1
+DEEPEST = 50  # how deep maps and lists may be nested
 
 
 class Plain(str):
@@ -151,6 +152,28 @@ def node_count(node: Node) -> int:
     return 1 + sum(map(node_count, node)) if isinstance(node, Sequence) else 1
 
 
+def native_size(value: object, most: int = 1_000_000) -> tuple[int, int]:
+    """Count the values that a list or map holds, itself included, and how deep they are nested.
+
+    One that is held twice counts twice. Counting stops beyond `most`.
+    """
+    count, deepest = 1, 0
+    waiting: list[tuple[object, int]] = [(value, 1)]
+    while waiting and count <= most:
+        holder, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        held = holder.values() if isinstance(holder, dict) else holder
+        if isinstance(held, str) or not isinstance(held, Iterable):
+            continue
+        for element in held:
+            count += 1
+            if isinstance(element, list | tuple | dict):
+                waiting.append((element, depth + 1))
+        if depth > DEEPEST:
+            break
+    return count, deepest
+
+
 def _plain_value(text: str) -> Native:
     if text in _NULLS:
         return None
@@ -190,7 +213,7 @@ def from_native(value: object, mark: int) -> Node:
             for key, element in value.items():
                 mapping.put(_key_text(key), from_native(element, mark), mark, mark)
             return mapping
-    message = f"a {type(value).__name__} is no value of a manifest"
+    message = "the template gives a list or map that holds something undefined, or a method"
     raise TypeError(message)
 
 

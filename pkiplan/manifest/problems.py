@@ -11,7 +11,8 @@ from pkiplan.manifest.sources import Sources
 _LONGEST_SHOWN_VALUE = 60
 # Nobody reads more, and telling them takes time that a hostile manifest could use.
 MOST_PROBLEMS = 1_000
-_MOST_CANDIDATES = 300
+_MOST_CANDIDATES = 120
+_LONGEST_CIRCLE = 8
 
 
 class TooManyProblemsError(Exception):
@@ -100,6 +101,13 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
     if close is not None:
         return f"did you mean `{close}`?"
     return otherwise or (f"known: {listed(candidates)}" if candidates else "")
+
+
+def circle_of(names: list[str]) -> str:
+    """Write names that lead to each other in a circle; a long one is cut."""
+    links = [f"`{name}`" for name in names]
+    middle = links if len(links) <= _LONGEST_CIRCLE else [*links[: _LONGEST_CIRCLE - 2], "…", links[-1]]
+    return " → ".join([*middle, links[0]])
 
 
 def listed(words: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, circle_of, did_you_mean, shown
 from pkiplan.manifest.sources import Source, Sources
 from pkiplan.model.keys import KeySpec, RsaKeySpec
 from pkiplan.model.resource import Kind
@@ -79,7 +79,6 @@ class Profiles:
         self._problems = problems
         self._built_in: dict[str, Mapping] = {}
         self._resolved: dict[str, Profile | None] = {}
-        self._has_told_of_length = False
 
     @property
     def names(self) -> list[str]:
@@ -99,40 +98,39 @@ class Profiles:
         return self._resolved[name]
 
     def _resolve(self, name: str) -> Profile | None:
-        if name in BUILT_IN:
-            return Profile(name, (), name)
-        layers: list[Mapping] = []
+        """Follow `extends` to what is known already, and remember all that lies on the way."""
         chain: dict[str, None] = {}
-        current = name
-        while current not in BUILT_IN:
-            if current not in self.own:
-                return None
-            if len(chain) == LONGEST_CHAIN:
-                self._tell_of_length(name)
-                return None
-            if current in chain:
-                mark = self.own.key_mark(name)
-                circle = " → ".join(f"`{link}`" for link in [*chain, current])
-                if min(chain) == name:  # tell of a circle once
-                    self._problems.error(
-                        mark, f"profiles extend each other in a circle: {circle}", code="profile-cycle", at_key=True
-                    )
-                return None
+        current: str | None = name
+        while current is not None and self._is_open(current, chain):
             chain[current] = None
-            settings = self.own[current]
-            if not isinstance(settings, Mapping):
-                break
-            layers.append(settings)
-            extends = settings.get("extends")
-            if not isinstance(extends, str) or extends.__class__ is not str:
-                return Profile(name, tuple(reversed(layers)), None)
-            current = str(extends)
-        return Profile(name, tuple(reversed(layers)), current if current in BUILT_IN else None)
+            current = self._extends(current)
+        lower: Profile | None
+        if current is None:
+            lower = Profile("", (), None)
+        elif current in BUILT_IN:
+            lower = Profile(current, (), current)
+        else:
+            lower = self._resolved.get(current)
+            if current in chain:
+                links = [*chain]
+                self._report_circle(links[links.index(current) :])
+        for link in reversed(chain):
+            lower = self._resolved[link] = self._refined(link, lower)
+        return lower
 
-    def _tell_of_length(self, name: str) -> None:
-        """Tell of a chain that is too long once, not for each profile in it."""
-        if not self._has_told_of_length:
-            self._has_told_of_length = True
+    def _is_open(self, name: str, chain: dict[str, None]) -> bool:
+        return name in self.own and not (name in BUILT_IN or name in self._resolved or name in chain)
+
+    def _extends(self, name: str) -> str | None:
+        settings = self.own[name]
+        extends = settings.get("extends") if isinstance(settings, Mapping) else None
+        return str(extends) if extends.__class__ is str else None
+
+    def _refined(self, name: str, lower: Profile | None) -> Profile | None:
+        settings = self.own[name]
+        if lower is None:
+            return None
+        if len(lower.layers) == LONGEST_CHAIN:
             self._problems.error(
                 self.own.key_mark(name),
                 f"`{name}` extends more than {LONGEST_CHAIN - 1} profiles in a row",
@@ -140,6 +138,20 @@ class Profiles:
                 at_key=True,
                 hint="write what they have in common in one profile",
             )
+            return None
+        layers = (*lower.layers, settings) if isinstance(settings, Mapping) else lower.layers
+        return Profile(name, layers, lower.family)
+
+    def _report_circle(self, circle: list[str]) -> None:
+        first = circle.index(min(circle))
+        names = [*circle[first:], *circle[:first]]
+        self._problems.error(
+            self.own.key_mark(names[0]),
+            f"profiles extend each other in a circle: {circle_of(names)}",
+            code="profile-cycle",
+            at_key=True,
+            hint="take `extends` out of one of them",
+        )
 
     def check(self) -> None:
         """Report names that cannot be, and `extends` that lead nowhere."""

@@ -17,7 +17,7 @@ from pkiplan.manifest.files import Files
 from pkiplan.manifest.for_each import Element, ForEach
 from pkiplan.manifest.issuers import Issuers
 from pkiplan.manifest.layers import Layers
-from pkiplan.manifest.nodes import Mapping, Sequence
+from pkiplan.manifest.nodes import Mapping, Sequence, node_count
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.profiles import Profiles
 from pkiplan.manifest.references import short_name
@@ -26,6 +26,7 @@ from pkiplan.manifest.settling import Settler
 from pkiplan.manifest.values import INVALID
 from pkiplan.manifest.variables import read_variables, scope
 from pkiplan.manifest.verify_rules import read_rules
+from pkiplan.manifest.work import TooMuchWorkError
 from pkiplan.model.keys import ExternalKey
 from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site
@@ -60,6 +61,7 @@ class _Resolver:
         self._settings: dict[str, Settings] = {}
         self._maker = ResourceMaker(problems)
         self._count = 0
+        self._shared: dict[tuple[Kind, str], int] = {}
 
     def resolve(self, given: list[str]) -> Resolved:
         manifest, problems, context = self._manifest, self._problems, self._context
@@ -163,6 +165,7 @@ class _Resolver:
             return
         issuer, is_sound = self._issuers.issuer(declaration, element)
         settings = self._settler.settings(declaration, element, issuer)
+        self._hold(declaration, settings, element)
         if issuer is not None and isinstance(issuer.key, ExternalKey):
             summary = f"`{short_name(issuer.address)}` cannot issue: its private key lives elsewhere"
             self._problems.error(settings.mark_of("issuer"), summary, code="external-issuer")
@@ -184,6 +187,19 @@ class _Resolver:
         if resource is not None:
             self._resources[resource.address] = resource
             self._settings[resource.address] = settings
+
+    def _hold(self, declaration: Declaration, settings: Settings, element: Element | None) -> None:
+        """Count what a resource holds beyond its own text: much that many share is too much for all later steps."""
+        values = settings.base.values
+        if element is not None:
+            key = (declaration.kind, declaration.id)
+            if key not in self._shared:
+                self._shared[key] = declaration.values
+            values += self._shared[key] + sum(map(node_count, settings.rendered.values()))
+        try:
+            self._context.templates.work.hold(values)
+        except TooMuchWorkError as error:
+            raise self._context.templates.stopped(declaration.mark, error) from error
 
 
 def _is_beneath(path: str, directory: str) -> bool:

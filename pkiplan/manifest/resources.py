@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from datetime import timedelta
 from typing import Any
@@ -112,6 +113,7 @@ class ResourceMaker:
         self._extensions: dict[tuple[Any, ...], tuple[Any, tuple[Extension, ...], tuple[Extension, ...]]] = {}
         self._keys: dict[tuple[KeyChoice, bool], Any] = {}
         self._validities: dict[tuple[Any, ...], Validity] = {}
+        self._last_names: tuple[list[Any], tuple[GeneralName, ...]] = ([], ())
 
     def make(
         self,
@@ -133,7 +135,7 @@ class ResourceMaker:
             key = self._keys[choice, is_authority] = choice.source(is_authority=is_authority)
         spec: KeySpec | None = key.spec
         self._check_key(key, settings, is_self_issued=issuer is None)
-        names = _names(fields)
+        names = self._names(fields)
         subject = self._subject(kind, element or resource_id, settings, is_self_signed=is_self_signed)
         self._check_subject(subject, names, settings, is_authority=is_authority, is_self_issued=issuer is None)
         extensions = self._all_extensions(settings, kind, spec, issuer, names, subject)
@@ -172,6 +174,13 @@ class ResourceMaker:
             allow=fields.get("allow") or frozenset(),
             lint_disabled=lint.get("disable") or frozenset(),
         )
+
+    def _names(self, fields: dict[str, Any]) -> tuple[GeneralName, ...]:
+        """Collect the names; elements of `for_each` that have them in common share the result."""
+        given = [fields.get(kind) for kind in _NAME_KEYS]
+        if len(given) != len(self._last_names[0]) or any(map(operator.is_not, given, self._last_names[0])):
+            self._last_names = given, _names(given)
+        return self._last_names[1]
 
     def check(self, kind: Kind, settings: Settings) -> None:
         """Report what is wrong with a resource whose issuer is not known, as far as that can be told."""
@@ -460,11 +469,10 @@ def _attributes(fields: dict[str, Any]) -> FileAttributes:
     return FileAttributes(mode=PUBLIC_FILE.mode if mode is None else mode, owner=owner, group=group)
 
 
-def _names(fields: dict[str, Any]) -> tuple[GeneralName, ...]:
+def _names(by_kind: list[Any]) -> tuple[GeneralName, ...]:
     """Collect the names of a certificate: by kind, within a kind by value, each once (`GeneralName.sort_key`)."""
     names: list[GeneralName] = []
-    for kind in _NAME_KEYS:
-        given = fields.get(kind)
+    for given in by_kind:
         if not given:
             continue
         if len(given) == 1:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
 from typing import Any, cast
 
-from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated, from_native, is_templated, node_count
-from pkiplan.manifest.problems import Problems
+from pkiplan.manifest.nodes import DEEPEST, Mapping, Node, Sequence, Templated, from_native, is_templated, native_size
+from pkiplan.manifest.problems import Problems, TooManyProblemsError
+from pkiplan.manifest.work import CHARACTERS, TEMPLATE, VALUE, TooMuchWorkError, Work
 
 LONGEST_RESULT = 65_536
-# Values that all templates of a run may make together: twenty in each of 100,000 resources.
-MOST_VALUES = 2_000_000
+# Values that one template may make: a host in each of the most resources that a site can have.
+MOST_VALUES = 250_000
 _NAME = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*")
 # A template without quotes and braces inside: its end is plain to see.
 _SIMPLE = re.compile(r"\{\{([^{}'\"]*)\}\}")
@@ -64,7 +65,7 @@ class Templates:
         self._compiled: dict[str, list[_Part] | TemplateProblemError] = {}
         self._expressions: dict[str, Callable[[Variables], Any]] = {}
         self._compiler: Any = None
-        self._made = 0
+        self.work = Work()
 
     def render(self, node: Node, mark: int, variables: Variables) -> Node:
         """Return a node with its templates rendered; one that cannot be stays, and is reported."""
@@ -72,15 +73,18 @@ class Templates:
             return node
         if isinstance(node, Templated):
             try:
-                value = from_native(self.value(node, variables), mark)
-                self._count(value)
+                value = self.value(node, variables)
+                if isinstance(value, list | tuple | dict):
+                    self._count(value)
+                return from_native(value, mark)
             except TemplateProblemError as problem:
                 self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint)
             except TypeError as error:
                 self.problems.error(mark, str(error), code="template")
-            else:
-                return value
+            except TooMuchWorkError as error:
+                raise self.stopped(mark, error) from error
             return node
+        self.spend(len(node) * TEMPLATE, mark)
         if isinstance(node, Sequence):
             sequence = Sequence(node.mark)
             for element, element_mark in zip(node, node.marks, strict=True):
@@ -108,11 +112,27 @@ class Templates:
             mapping.put(name, rendered, key_mark, value_mark)
         return mapping
 
-    def _count(self, value: Node) -> None:
-        """Count the values that templates made; there is an end to it."""
-        self._made += 1 if isinstance(value, str) else node_count(value)
-        if self._made > MOST_VALUES:
-            raise TemplateProblemError("the templates of this manifest make too many values")
+    def _count(self, value: object) -> None:
+        """Count the values within a value that a template made; there is an end to them."""
+        count, depth = native_size(value, min(MOST_VALUES, self.work.left // VALUE + 1))
+        self.work.count(count * VALUE)
+        if count > MOST_VALUES:
+            raise TemplateProblemError(f"a template made more than {MOST_VALUES:,} values")
+        if depth > DEEPEST:
+            raise TemplateProblemError(f"a template made a value that is nested more than {DEEPEST} levels deep")
+
+    def spend(self, amount: int, mark: int) -> None:
+        """Count work that is done for what stands at a mark, and stop when it is too much."""
+        try:
+            self.work.count(amount)
+        except TooMuchWorkError as error:
+            raise self.stopped(mark, error) from error
+
+    def stopped(self, mark: int, error: TooMuchWorkError) -> TooManyProblemsError:
+        """Report that there is too much to do; looking for more problems would be more of it."""
+        hint = "nothing after this place was looked at; make fewer elements, or shorter values"
+        self.problems.error(mark, str(error), code="too-large", hint=hint)
+        return TooManyProblemsError()
 
     def render_key(self, key: str, mark: int, variables: Variables) -> str | None:
         """Return the text of a templated key, or None when there is none (which is reported)."""
@@ -121,6 +141,8 @@ class Templates:
         except TemplateProblemError as problem:
             self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint, at_key=True)
             return None
+        except TooMuchWorkError as error:
+            raise self.stopped(mark, error) from error
         if isinstance(value, str):
             return str(value)
         if isinstance(value, int) and not isinstance(value, bool):
@@ -139,6 +161,7 @@ class Templates:
             self._compiled[text] = parts
         if isinstance(parts, TemplateProblemError):
             raise parts
+        self.work.count(TEMPLATE)
         if len(parts) == 1 and not isinstance(parts[0], str):
             return parts[0][1](variables)
         rendered: list[str] = []
@@ -152,6 +175,7 @@ class Templates:
             length += len(rendered[-1])
             if length > LONGEST_RESULT:
                 raise TemplateProblemError(f"a template made more than {LONGEST_RESULT // 1024} KiB of text")
+        self.work.count(length // CHARACTERS + len(parts))
         return "".join(rendered)
 
     def _split(self, text: str) -> list[_Part]:
@@ -216,14 +240,15 @@ class Templates:
 
         def evaluate(variables: Variables) -> Any:
             nonlocal compiled
-            from pkiplan.manifest.expressions import ExpressionError, Expressions
+            from pkiplan.manifest.expressions import Expressions
+            from pkiplan.manifest.functions import ExpressionError
 
             if not source:
                 raise TemplateProblemError("an empty template", "write `{{ name }}`")
             try:
                 if compiled is None:
                     if self._compiler is None:
-                        self._compiler = Expressions()
+                        self._compiler = Expressions(self.work)
                     compiled = cast("Callable[[Variables], Any]", self._compiler.compile(source))
                 return compiled(variables)
             except ExpressionError as error:
@@ -250,7 +275,7 @@ def _lookup(names: list[str], otherwise: Callable[[Variables], Any]) -> Callable
 
 
 def _within_text(value: object) -> str:
-    from pkiplan.manifest.expressions import ExpressionError, scalar_text
+    from pkiplan.manifest.functions import ExpressionError, scalar_text
 
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

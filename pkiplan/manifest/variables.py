@@ -10,8 +10,8 @@ from pkiplan.diagnostics import Diagnostic
 from pkiplan.manifest.documents import Manifest
 from pkiplan.manifest.events import read_documents
 from pkiplan.manifest.files import Files
-from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
-from pkiplan.manifest.problems import Problems, shown
+from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, is_templated, native
+from pkiplan.manifest.problems import Problems, circle_of, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.templates import Templates, mentions_each
 from pkiplan.manifest.values import BadValueError, kind_of
@@ -54,10 +54,19 @@ def read_variables(
     for name, value, key_mark, value_mark in manifest.vars.entries():
         if _is_name(name, key_mark, problems):
             nodes[name] = (value, value_mark)
+    known: dict[str, list[tuple[str, Node, int, int]]] = {}
+    before: dict[str, Any] | None = None
     for path, mark in manifest.vars_files:
-        before = _render(nodes, from_command_line, templates, None)
-        rendered = templates.render(path, mark, scope(before))
-        nodes.update(_read_file(rendered, mark, files, problems))
+        rendered = path
+        if is_templated(path):
+            if before is None:
+                before = _render(nodes, from_command_line, templates, None)
+            rendered = templates.render(path, mark, scope(before))
+        found = _read_file(rendered, mark, files, problems, known)
+        templates.spend(len(found), mark)
+        if found:
+            nodes.update(found)
+            before = None
     return _render(nodes, from_command_line, templates, problems)
 
 
@@ -81,19 +90,23 @@ def _wrong_name(name: str) -> str:
     return "" if _NAME.fullmatch(name) else f"{shown(name)} is no name of a variable"
 
 
-def _read_file(path: Node, mark: int, files: Files, problems: Problems) -> dict[str, tuple[Node, int]]:
+def _read_file(
+    path: Node, mark: int, files: Files, problems: Problems, known: dict[str, list[tuple[str, Node, int, int]]]
+) -> dict[str, tuple[Node, int]]:
+    """Read a file of variables; one that is named again is not parsed again."""
     if path.__class__ is not str:
         if path.__class__ is not Templated:
             problems.error(mark, f"expected a path, not {kind_of(path)}", code="wrong-type")
         return {}
     try:
         absolute = files.inside(problems.sources.of(mark).directory, str(path))
-        text = files.read_text(absolute)
+        if absolute not in known:
+            known[absolute] = _variables_of(files.read_text(absolute), absolute, files, problems)
     except BadValueError as bad:
         problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
         return {}
     found = {}
-    for name, value, key_mark, value_mark in _variables_of(text, absolute, files, problems):
+    for name, value, key_mark, value_mark in known[absolute]:
         if _is_name(name, key_mark, problems):
             found[name] = (value, value_mark)
     return found
@@ -177,8 +190,9 @@ def _render(
         if problems is not None:
             problems.error(
                 nodes[cycle[0]][1],
-                f"variables speak of each other in a circle: {' → '.join(reversed(cycle))}",
+                f"variables speak of each other in a circle: {circle_of(cycle[:0:-1])}",
                 code="variable-cycle",
+                hint="write the value of one of them without the others",
             )
         return values
     for name in order:

@@ -83,13 +83,19 @@ def test_every_setting_may_speak_of_the_element(tmp_path: Path) -> None:
         ("", "`hosts.csv` has no header: its first line names the fields"),
         ("a,a\n1,2\n", "`hosts.csv` names a field twice in its header"),
         ("a,b\n1\n", "hosts.csv:2: 1 fields, the header has 2"),
-        ("a,b\n1,2\n1,3\n", "`for_each` has the key `1` twice (hosts.csv:2)"),
+        ("a,b\n1,2\n1,3\n", "`for_each` has the key `1` twice (hosts.csv:2, hosts.csv:3)"),
         ('a,b\n"1,2\n', "hosts.csv:2: not CSV: unexpected end of data"),
         (f"a\n{'x' * 256}\n", f"a key of `for_each` has more than 255 characters: `{'x' * 60}…` (hosts.csv:2)"),
     ],
 )
 def test_mistakes_in_csv_are_told_with_their_line(tmp_path: Path, csv: str, mistake: str) -> None:
-    assert mistake in mistakes(load_text(tmp_path, text_for("{csv: hosts.csv}"), hosts_csv=csv))
+    loaded = load_text(tmp_path, text_for("{csv: hosts.csv}"), hosts_csv=csv)
+
+    told = [
+        found.summary + (f" ({', '.join(str(note.place)[:-2] for note in found.notes)})" if found.notes else "")
+        for found in loaded.diagnostics
+    ]
+    assert mistake in told
 
 
 INI = """\

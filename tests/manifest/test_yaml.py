@@ -189,6 +189,44 @@ def test_hostile_text_fails_fast_and_without_a_traceback(tmp_path: Path, text: s
             "vars: {" + ", ".join(f"v{n}: '{{{{ v{n + 1} }}}}'" for n in range(4_000)) + "}\n",
             id="a long chain of variables",
         ),
+        pytest.param(
+            "vars:\n  v0: [x]\n" + "".join(f"  v{n}: '{{{{ [{f'v{n - 1}, ' * 10}] }}}}'\n" for n in range(1, 30)),
+            id="lists of lists of lists",
+        ),
+        pytest.param(
+            "vars:\n  v0: [x]\n" + "".join(f"  v{n}: '{{{{ [v{n - 1}] }}}}'\n" for n in range(1, 3_000)),
+            id="lists nested deep by templates",
+        ),
+        pytest.param(
+            "vars:\n  v0: [x]\n" + "".join(f"  v{n}: [" + f"'{{{{ v{n - 1} }}}}', " * 20 + "]\n" for n in range(1, 30)),
+            id="lists of templates that are lists",
+        ),
+        pytest.param(
+            f"vars: {{a: '{'a' * 60_000}', b: '{'a' * 30_000}b'}}\ncertificates:\n"
+            "  n: {for_each: {range: [1, 200000]}, issuer: root, dns: '{{ each.key if b in a else 1 }}'}\n",
+            id="a long text looked for in each of many",
+        ),
+        pytest.param(
+            "vars: {a: [" + "a," * 30_000 + "]}\ncertificates:\n"
+            "  n: {for_each: {range: [1, 200000]}, issuer: root, dns: '{{ a[each.key] | default(each.key in a) }}'}\n",
+            id="a long list looked through in each of many",
+        ),
+        pytest.param(
+            "certificates:\n  n: {for_each: {range: [1, 200000]}, issuer: root, dns: ["
+            + ", ".join(f"a{n}.example" for n in range(3_000))
+            + "]}\n",
+            id="many names in each of many",
+        ),
+        pytest.param(
+            "vars_files: ["
+            + ", ".join(["'{{ b }}.yaml'"] * 3_000)
+            + "]\nvars: {b: x, "
+            + ", ".join(f"a{n}: '{{{{ b }}}}'" for n in range(1_000))
+            + "}\n",
+            id="many files of variables named by templates",
+        ),
+        pytest.param("include: ['" + "**/" * 80 + "*']\n", id="a pattern of many stars"),
+        pytest.param("include: ['" + "[!a" * 20_000 + "']\n", id="a long pattern"),
     ],
 )
 def test_hostile_manifests_fail_fast_and_without_a_traceback(tmp_path: Path, text: str) -> None:
