@@ -65,8 +65,8 @@ def site_schema() -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
         "definitions": {
-            "authority": _object({**own, **authority}, {"defaults": _reference("defaults")}, templated_keys=True),
-            "certificate": _object({**own, "self_signed": SELF_SIGNED, **certificate}, {}, templated_keys=True),
+            "authority": _object({**own, **authority}, {"defaults": _reference("defaults")}),
+            "certificate": _object({**own, "self_signed": SELF_SIGNED, **certificate}, {}),
             "profile": _object({"extends": EXTENDS, "issuer": ISSUER, **SETTINGS}, {}),
             "defaults": _object(
                 {"issuer": ISSUER, "profile": PROFILE, **SETTINGS},
@@ -76,6 +76,8 @@ def site_schema() -> dict[str, Any]:
             "certificateDefaults": _object({"issuer": ISSUER, "profile": PROFILE, **certificate}, {}),
         },
     }
+    for definition in schema["definitions"].values():
+        _allow_templated_keys(definition)
     return _shared(schema)
 
 
@@ -88,13 +90,22 @@ def _reference(name: str) -> Schema:
     return {"$ref": f"#/definitions/{name}"}
 
 
-def _object(keys: dict[str, Key], more: dict[str, Schema], *, templated_keys: bool = False) -> Schema:
+def _object(keys: dict[str, Key], more: dict[str, Schema]) -> Schema:
     properties = {name: key_schema(key) for name, key in keys.items()}
     properties |= {name: {**nullable(reference), "description": _MORE[name]} for name, reference in more.items()}
-    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    if templated_keys:
-        schema["patternProperties"] = {r"\{\{": {}}
-    return schema
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _allow_templated_keys(node: Any) -> None:
+    """Let every map beneath a resource have keys that are templates; what they give is known only later."""
+    if isinstance(node, dict):
+        for value in node.values():
+            _allow_templated_keys(value)
+        if node.get("additionalProperties") is False:
+            node["patternProperties"] = {**node.get("patternProperties", {}), r"\{\{": {}}
+    elif isinstance(node, list):
+        for value in node:
+            _allow_templated_keys(value)
 
 
 _MORE = {
