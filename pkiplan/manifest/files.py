@@ -17,6 +17,7 @@ from pkiplan.manifest.values import BadValueError
 LARGEST_FILE = 64 * 1024 * 1024
 LARGEST_TOTAL = 256 * 1024 * 1024
 MOST_ENTRIES = 200_000
+MOST_DIRECTORIES = 100
 LONGEST_PATTERN = 255
 
 
@@ -133,33 +134,30 @@ class Files:
 
     def _matching(self, root: str, beneath: str, segments: list[str], seen: list[int]) -> Iterator[str]:
         """Walk over what segments of a pattern match; `**` follows no links, which may lead round in circles."""
-        import fnmatch
-
         first, rest = segments[0], segments[1:]
-        if first == "**" and rest:
+        is_deep = first == "**"
+        if is_deep and rest:
             yield from self._matching(root, beneath, rest, seen)
-        for entry, is_directory, is_link in self._entries(os.path.join(root, beneath), seen):
+        for entry, is_directory, is_link in self._entries(os.path.join(root, beneath), "*" if is_deep else first, seen):
             name = os.path.join(beneath, entry)
-            if first == "**":
-                if entry.startswith("."):
-                    continue
-                if not rest:
-                    yield name
-                if is_directory and not is_link:
-                    yield from self._matching(root, name, segments, seen)
-            elif fnmatch.fnmatchcase(entry, first) and (first.startswith(".") or not entry.startswith(".")):
-                if not rest:
-                    yield name
-                elif is_directory:
-                    self.inside(root, name)
-                    yield from self._matching(root, name, rest, seen)
+            if not rest:
+                yield name
+            if is_deep and is_directory and not is_link:
+                yield from self._matching(root, name, segments, seen)
+            elif rest and not is_deep and is_directory:
+                self.inside(root, name)
+                yield from self._matching(root, name, rest, seen)
 
-    def _entries(self, directory: str, seen: list[int]) -> list[Any]:
+    def _entries(self, directory: str, pattern: str, seen: list[int]) -> list[Any]:
         from pkiplan.cache.listing import listing
 
-        found = listing(directory)
-        self.looks.append(("listing", directory, found))
+        found = listing(directory, pattern)
+        self.looks.append(("listing", directory, pattern, found))
         seen[0] += len(found) + 1
+        if directory.count("/") > MOST_DIRECTORIES:
+            raise BadValueError(
+                f"a pattern goes through more than {MOST_DIRECTORIES} directories, one in the other", code="too-large"
+            )
         if seen[0] > MOST_ENTRIES:
             raise BadValueError(
                 f"a pattern looks at more than {MOST_ENTRIES:,} files",

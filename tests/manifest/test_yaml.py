@@ -11,6 +11,7 @@ import pytest
 
 from pkiplan.manifest import load_site
 from pkiplan.manifest.events import read_documents
+from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Native, native
 from pkiplan.manifest.problems import Problems
 from pkiplan.manifest.sources import Source, Sources
@@ -286,6 +287,41 @@ def test_a_missing_or_unreadable_manifest_is_an_error(tmp_path: Path) -> None:
 
     assert loaded.site is None
     assert mistakes(loaded) == ["no manifest in `empty`", "no such file: `nothing.yaml`"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.yaml", ["a.yaml", "site.yaml"]),
+        ("teams/*.yaml", ["teams/b.yaml", "teams/link.yaml"]),
+        ("*/*.yaml", ["teams/b.yaml", "teams/link.yaml"]),
+        ("./**/*.yaml", ["a.yaml", "site.yaml", "teams/b.yaml", "teams/deep/c.yaml", "teams/link.yaml"]),
+        ("teams/**", ["teams/b.yaml", "teams/deep/c.yaml", "teams/link.yaml", "teams/notes.txt"]),
+        ("teams/[ab].y*ml", ["teams/b.yaml"]),
+        (".hidden/*", [".hidden/d.yaml"]),
+        ("nothing/*", []),
+    ],
+)
+def test_patterns_of_files(tmp_path: Path, pattern: str, expected: list[str]) -> None:
+    for name in ("a.yaml", "site.yaml", "teams/b.yaml", "teams/deep/c.yaml", "teams/notes.txt", ".hidden/d.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "teams" / "link.yaml").symlink_to("b.yaml")
+    for link in ("round", "about"):
+        (tmp_path / "teams" / link).symlink_to(".")
+    files = Files(str(tmp_path))
+    files.roots.append(str(tmp_path))
+
+    assert [files.shown(path) for path in files.matching(str(tmp_path), pattern)] == expected
+
+
+def test_directories_one_in_the_other_come_to_an_end(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * 200)
+    deep.mkdir(parents=True)
+
+    loaded = load_text(tmp_path, HEAD + "include: ['**/*.yml']\n")
+
+    assert mistakes(loaded) == ["a pattern goes through more than 100 directories, one in the other"]
 
 
 def test_an_include_through_a_link_out_of_the_site_is_refused(tmp_path: Path) -> None:
