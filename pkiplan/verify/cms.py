@@ -37,7 +37,7 @@ def check(signature: bytes, content: bytes, certificate: x509.Certificate) -> No
         signer, signed_attributes = _signer(signature)
     except (der.DerError, IndexError, ValueError) as error:
         raise CmsError(f"the signature does not parse: {error}") from error
-    attributes = {der.decode_oid(a.children()[0].content): a.children()[1] for a in signed_attributes.children()}
+    attributes = _by_oid(signed_attributes)
     if _MESSAGE_DIGEST not in attributes:
         raise CmsError("the signature names no digest of the content")
     digest = attributes[_MESSAGE_DIGEST].children()[0].content
@@ -49,6 +49,18 @@ def check(signature: bytes, content: bytes, certificate: x509.Certificate) -> No
         _check_signature(certificate, signer[-1].content, signed)
     except InvalidSignature:
         raise CmsError("the signature is not by the certificate's key") from None
+
+
+def attributes_of(signature: bytes) -> dict[str, der.Tlv]:
+    """Give what is signed beside the content, by OID: the values of each; raises CmsError."""
+    try:
+        return _by_oid(_signer(signature)[1])
+    except (der.DerError, IndexError, ValueError) as error:
+        raise CmsError(f"the signature does not parse: {error}") from error
+
+
+def _by_oid(signed_attributes: der.Tlv) -> dict[str, der.Tlv]:
+    return {der.decode_oid(a.children()[0].content): a.children()[1] for a in signed_attributes.children()}
 
 
 def _signer(signature: bytes) -> tuple[list[der.Tlv], der.Tlv]:

@@ -16,6 +16,8 @@ from pkiplan.verify.stacks import openssl_hooks
 class Purpose(IntEnum):
     """What a path is judged for, by OpenSSL's numbers (openssl/x509.h, X509_PURPOSE_…)."""
 
+    TLS_CLIENT = 1
+    TLS_SERVER = 2
     EMAIL = 4
     ANY = 7
     TIMESTAMPING = 9

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from pkiplan.model.keys import ExternalKey
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
 from pkiplan.verify.results import Sample
@@ -51,15 +52,23 @@ def select(site: Site, scope: VerifyScope) -> Selection:
     if scope.sample is not None and scope.sample < len(chosen):
         sample = Sample(taken=scope.sample, of=len(chosen))
         chosen = _spread(chosen, scope.sample)
-    seen: set[tuple[str | None, str]] = set()
-    depths: list[tuple[Resource, Depth]] = []
-    for resource in chosen:
+    standing_in = _standing_in(chosen)
+    depths = (
+        (resource, Depth.FULL if scope.full or resource.address in standing_in else Depth.GLANCE) for resource in chosen
+    )
+    return Selection(tuple(depths), sample)
+
+
+def _standing_in(resources: list[Resource]) -> set[str]:
+    """Name the certificate of each issuer and profile that gets every check: the first whose key can be at hand."""
+    found: dict[tuple[str, str], Resource] = {}
+    for resource in resources:
         # Every self-issued certificate is an issuer of its own.
         group = (resource.issuer or resource.address, resource.profile)
-        is_first = group not in seen
-        seen.add(group)
-        depths.append((resource, Depth.FULL if scope.full or is_first else Depth.GLANCE))
-    return Selection(tuple(depths), sample)
+        known = found.get(group)
+        if known is None or (isinstance(known.key, ExternalKey) and not isinstance(resource.key, ExternalKey)):
+            found[group] = resource
+    return {resource.address for resource in found.values()}
 
 
 def _is_in_scope(site: Site, resource: Resource, scope: VerifyScope) -> bool:

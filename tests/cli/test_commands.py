@@ -364,6 +364,19 @@ def test_verify_trace(applied: Here) -> None:
     assert json.loads(data.out)["format_version"] == "1.0"
 
 
+def test_verify_leaves_nothing_on_the_disk(applied: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Impostors, their keys and everything that controls need live in memory."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    before = applied.files()
+
+    assert applied.run("verify", "--full", "--with", "openssl,curl").status == 0
+
+    assert applied.files() == before
+    assert list(scratch.iterdir()) == []
+
+
 def test_verify_with_the_programs_of_others(applied: Here) -> None:
     require("openssl")
     run = applied.run("verify", "--with", "openssl", "--with", "openssl", "--json")

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from pkiplan.verify import Outcome, VerifyReport, cms
+from pkiplan.verify import Outcome, VerifyReport, cms, timestamp_token
+from tests.judges import require
 from tests.verify.asking import of, unexpected, verified
-from tests.verify.toy_site import KEYS, Toy, changed, pem
+from tests.verify.toy_site import KEYS, NOW, Toy, changed, pem
 
 
 def site(usage: str, key: str = "ecdsa-p256", **how: object) -> Toy:
@@ -84,12 +90,77 @@ def test_an_ocsp_signer_with_another_key_is_found() -> None:
     assert ("certificate.it", "ocsp-response", "key-mismatch") in unexpected(verified(toy))
 
 
-def test_a_timestamping_certificate_is_judged_for_its_purpose() -> None:
-    report = verified(site("time_stamping", eku_critical=True))
+@pytest.mark.parametrize("key", ["ecdsa-p256", "ecdsa-p521", "rsa-2048"])
+def test_a_timestamping_certificate_stamps_and_what_was_not_stamped_is_refused(key: str) -> None:
+    report = verified(site("time_stamping", key, eku_critical=True))
 
     assert [str(result) for result in report.unexpected] == []
     assert summary(report)["purpose"] == {(Outcome.ACCEPTED, "")}
+    assert summary(report)["timestamp"] == {(Outcome.ACCEPTED, "")}
+    assert summary(report)["control-timestamp-other-content"] == {(Outcome.REFUSED, "bad-signature")}
+
+
+def test_a_key_that_stamps_nothing_is_not_run() -> None:
+    report = verified(site("time_stamping", "ed25519", eku_critical=True))
+
+    assert unexpected(report) == set()
     assert summary(report)["timestamp"] == {(Outcome.NOT_RUN, "not-supported")}
+
+
+def test_a_timestamping_certificate_with_another_key_is_found() -> None:
+    toy = site("time_stamping", eku_critical=True)
+    toy.keys["certificate.it"] = KEYS["ecdsa-p256"]()
+
+    assert ("certificate.it", "timestamp", "key-mismatch") in unexpected(verified(toy))
+
+
+def test_a_token_is_of_one_content_and_one_certificate() -> None:
+    toy = site("time_stamping", eku_critical=True)
+    certificate, key = toy.certificates["certificate.it"], toy.keys["certificate.it"]
+    toy.leaf("other", "authority.issuing", usages=["time_stamping"])
+    same_key = x509.load_der_x509_certificate(
+        x509.CertificateBuilder()
+        .subject_name(certificate.subject)
+        .issuer_name(certificate.issuer)
+        .public_key(key.public_key())
+        .serial_number(4711)
+        .not_valid_before(certificate.not_valid_before_utc)
+        .not_valid_after(certificate.not_valid_after_utc)
+        .sign(toy.keys["authority.issuing"], SHA256())
+        .public_bytes(Encoding.DER)
+    )
+    token = timestamp_token.make(b"content", certificate, key, NOW)
+
+    timestamp_token.check(token, b"content", certificate)
+    for content, by, why in (
+        (b"contents", certificate, "stamps something else"),
+        (b"content", toy.certificates["certificate.other"], "not by the certificate's key"),
+        (b"content", same_key, "does not name its signer's certificate"),
+    ):
+        with pytest.raises(cms.CmsError, match=why):
+            timestamp_token.check(token, content, by)
+    for cut in (0, 1, 40, len(token) - 1):
+        with pytest.raises(cms.CmsError):
+            timestamp_token.check(token[:cut], b"content", certificate)
+    for forged in (token.replace(NOW.strftime("%Y%m%d%H%M%SZ").encode(), b"20000101000000Z"),):
+        with pytest.raises(cms.CmsError, match="not what was signed"):
+            timestamp_token.check(forged, b"content", certificate)
+
+
+@pytest.mark.judge("openssl")
+@pytest.mark.parametrize("key", ["ecdsa-p256", "rsa-2048"])
+def test_openssl_takes_our_tokens(key: str, tmp_path: Path) -> None:
+    openssl = require("openssl")
+    toy = site("time_stamping", key, eku_critical=True)
+    token = timestamp_token.make(b"content", toy.certificates["certificate.it"], toy.keys["certificate.it"], NOW)
+    root, *above = (toy.certificates[f"authority.{name}"] for name in ("root", "issuing"))
+    for name, content in {"token": token, "data": b"content", "root": pem(root), "above": pem(*above)}.items():
+        (tmp_path / name).write_bytes(content)
+
+    argv = [openssl, "ts", "-verify", "-token_in", "-in", "token", "-data", "data", "-CAfile", "root"]
+    judged = subprocess.run([*argv, "-untrusted", "above"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert (judged.returncode, judged.stdout) == (0, "Verification: OK\n"), judged.stderr
 
 
 def test_a_timestamping_usage_that_is_not_critical_is_found() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pkiplan.errors import PkiplanError
+from pkiplan.model.keys import ExternalKey
 from pkiplan.model.resource import Resource
 from pkiplan.verify import Outcome, VerifyEvent, VerifyReport, VerifyScope, verify_site
 from pkiplan.verify.credentials import Credential
@@ -217,3 +219,34 @@ def test_a_key_that_is_not_here_is_no_failure() -> None:
     ]
     # The client takes the next server of the site.
     assert {result.server for result in of(report, "certificate.ops", "client")} == {"certificate.node"}
+
+
+def with_key_elsewhere(toy: Toy, address: str) -> None:
+    toy.resources[address] = replace(toy.resources[address], key=ExternalKey(path="request.csr", is_request=True))
+
+
+def test_a_peer_whose_key_is_elsewhere_is_judged_by_its_path() -> None:
+    toy = usual_site()
+    with_key_elsewhere(toy, "certificate.node")
+
+    sound = verified(toy)
+    toy.leaf("ops", "authority.issuing", usages=["client_auth"], actual={"usages": ("server_auth",)})
+    with_key_elsewhere(toy, "certificate.ops")
+    broken = verified(toy)
+
+    assert unexpected(sound) == set()
+    assert {(r.target, r.strict) for r in of(sound, "certificate.node", "path")} == {
+        (usage, strict) for usage in ("server_auth", "client_auth") for strict in (True, False)
+    }
+    assert outcomes(of(sound, "certificate.node", "server")) == {Outcome.NOT_RUN}
+    assert unexpected(broken) == {("certificate.ops", "path", "wrong-purpose")}
+
+
+def test_who_stands_for_others_has_its_key_at_hand() -> None:
+    toy = many(3)
+    with_key_elsewhere(toy, "certificate.n0")
+
+    report = verified(toy, VerifyScope())
+
+    assert of(report, "certificate.n1", "control-server-wrong-name")
+    assert not of(report, "certificate.n2", "control-server-wrong-name")

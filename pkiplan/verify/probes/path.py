@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from cryptography import x509
 
+from pkiplan.model.keys import ExternalKey
+from pkiplan.model.resource import Resource
 from pkiplan.verify import reasons
 from pkiplan.verify.credentials import Subject
-from pkiplan.verify.path_check import path_refusal
+from pkiplan.verify.path_check import Purpose, path_refusal
 from pkiplan.verify.probes.findings import OPENSSL, must_be_refused, must_hold
 from pkiplan.verify.purposes import is_tls_client, serves_tls
 from pkiplan.verify.results import CheckResult
@@ -20,13 +22,18 @@ _MOMENT = timedelta(seconds=1)
 
 
 def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResult]:
-    """Check the path of a certificate that no handshake judges, and that it is refused when it should be."""
-    if serves_tls(subject.resource) or is_tls_client(subject.resource):
+    """Check the path of a certificate that no handshake judges, and that it is refused when it should be.
+
+    A TLS peer whose key is somewhere else is judged here too, for what it is used for.
+    """
+    purposes = _purposes(subject.resource)
+    if purposes and not isinstance(subject.resource.key, ExternalKey):
         return
     certificate, above, anchor = subject.certificate, _above(session, subject), subject.anchor
-    for strict in (True, False) if depth is Depth.FULL else (True,):
-        refusal = path_refusal(certificate, above, anchor, time=session.now, strict=strict)
-        yield must_hold("path", subject, refusal, stack=OPENSSL, strict=strict)
+    for usage, purpose in purposes.items() or [("", Purpose.ANY)]:
+        for strict in (True, False) if depth is Depth.FULL else (True,):
+            refusal = path_refusal(certificate, above, anchor, time=session.now, purpose=purpose, strict=strict)
+            yield must_hold("path", subject, refusal, stack=OPENSSL, target=usage, strict=strict)
     if depth is not Depth.FULL:
         return
     late = path_refusal(certificate, above, anchor, time=certificate.not_valid_after_utc + _MOMENT, strict=False)
@@ -38,6 +45,12 @@ def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResu
     yield must_be_refused(
         "control-path-unrelated-authority", subject, unknown, reasons.UNKNOWN_AUTHORITY, stack=OPENSSL
     )
+
+
+def _purposes(resource: Resource) -> dict[str, Purpose]:
+    """List what TLS peers use a certificate for; nothing where none does."""
+    purposes = {"server_auth": Purpose.TLS_SERVER} if serves_tls(resource) else {}
+    return purposes | ({"client_auth": Purpose.TLS_CLIENT} if is_tls_client(resource) else {})
 
 
 def _above(session: Session, subject: Subject) -> tuple[x509.Certificate, ...]:
