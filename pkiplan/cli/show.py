@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pkiplan.cli import options, statuses
 from pkiplan.cli.session import session_of
 from pkiplan.errors import PkiplanError
+
+if TYPE_CHECKING:
+    from pkiplan.plan.shown import Shown
 
 EPILOG = """\
 \b
@@ -66,10 +69,21 @@ def show(
 
             session.result(plan_text(found.plan, colour=session.paints_result, verbose=session.is_verbose))
     elif pem:
-        session.result("".join(certificate.pem for certificate in found.certificates))
+        session.result(_pem(found))
     elif json:
         session.document(views.origins_json(found) if origins else views.show_json(found))
     else:
         view = views.origins_text if origins else views.show_text
         session.result(view(found, colour=session.paints_result))
     return statuses.DONE
+
+
+def _pem(found: Shown) -> str:
+    for shown in found.certificates:
+        if not shown.pem:
+            raise PkiplanError.of(
+                f"{shown.title} has no certificate that could be printed",
+                hint="`pkiplan apply` makes it",
+                code="missing",
+            )
+    return "".join(shown.pem for shown in found.certificates)

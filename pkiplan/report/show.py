@@ -16,6 +16,7 @@ from pkiplan.model.extensions import (
     KeyUsage,
     SubjectAltName,
 )
+from pkiplan.model.names import GeneralName, GeneralNameKind
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.plan.changes import Change
 from pkiplan.plan.descriptions import extension_word, moment, value_text
@@ -51,6 +52,9 @@ _USAGES: dict[str, str] = {
     "encipher_only": "only encrypt when agreeing",
     "decipher_only": "only decrypt when agreeing",
 }
+_SPEAKS_FOR_ITSELF = frozenset(
+    {GeneralNameKind.DNS, GeneralNameKind.IP, GeneralNameKind.URI, GeneralNameKind.EMAIL, GeneralNameKind.UPN}
+)
 _WIDEST_VALUE = 60
 _TOLD_ELSEWHERE = frozenset(
     EXTENSION_OIDS[name] for name in ("subject_alt_name", "basic_constraints", "key_usage", "extended_key_usage")
@@ -110,7 +114,10 @@ def _rows(certificate: ObservedCertificate, now: datetime, paint: Paint) -> Iter
     yield "for", _purposes(certificate)
     yield "its key may", _usages(certificate)
     yield "key", f"{certificate.key_spec}, key id {_hex(certificate.subject_key_id)}"
-    yield "signed with", certificate.signature_digest or "the hash of the issuer's algorithm"
+    if certificate.key_weakness is not None:
+        yield "", paint.bad(f"the key is unsound: {certificate.key_weakness}")
+    pss = " with RSASSA-PSS" if certificate.signature_is_pss else ""
+    yield "signed with", (certificate.signature_digest or "the hash of the issuer's algorithm") + pss
     yield "serial", f"{certificate.serial:x}"
     for extension in certificate.extensions:
         if extension.oid not in _TOLD_ELSEWHERE:
@@ -121,9 +128,14 @@ def _rows(certificate: ObservedCertificate, now: datetime, paint: Paint) -> Iter
 def _names(certificate: ObservedCertificate) -> str:
     names = certificate.extension("subject_alt_name")
     if isinstance(names, SubjectAltName):
-        return printable(", ".join(str(name.value) for name in names.names))
+        return printable(", ".join(_name(name) for name in names.names))
     common_name = certificate.subject.common_name
     return f"{printable(common_name)} (the common name; no alternative names)" if common_name else "none"
+
+
+def _name(name: GeneralName) -> str:
+    """Write a name; what no reader takes for a name by its looks says what it is."""
+    return str(name.value) if name.kind in _SPEAKS_FOR_ITSELF else str(name)
 
 
 def _issuer(certificate: ObservedCertificate) -> str:
@@ -255,7 +267,9 @@ def _facts_json(certificate: ObservedCertificate) -> dict[str, Any]:
         "serial": f"{certificate.serial:x}",
         "key": str(certificate.key_spec),
         "spki_sha256": certificate.spki_sha256,
+        "key_weakness": certificate.key_weakness,
         "signature_digest": certificate.signature_digest,
+        "signature_is_pss": certificate.signature_is_pss,
         "subject_key_id": certificate.subject_key_id.hex() if certificate.subject_key_id else None,
         "authority_key_id": certificate.authority_key_id.hex() if certificate.authority_key_id else None,
         "fingerprint_sha256": certificate.fingerprint_sha256,

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from pkiplan.model.extensions import EXTENSION_NAMES
+from pkiplan.plan.descriptions import value_text
 from pkiplan.x509 import der
+from pkiplan.x509.extensions import UNDECODABLE, CertificateExtensions
 from pkiplan.x509.names import parse_name
 
 PUBLIC_KEY = "public key"
@@ -47,8 +49,11 @@ def differences(
     if declared.tbs_certificate_bytes == made.tbs_certificate_bytes:
         return ()
     ours, theirs = signed_fields(declared), signed_fields(made)
+    our_words, their_words = _extension_words(declared), _extension_words(made)
     found = [
-        FieldDifference(name, *_shown(name, ours.get(name), theirs.get(name)))
+        FieldDifference(name, our_words.get(name), their_words.get(name))
+        if our_words.get(name) != their_words.get(name)
+        else FieldDifference(name, *_shown(name, ours.get(name), theirs.get(name)))
         for name in dict.fromkeys((*ours, *theirs))
         if name not in ignoring and ours.get(name) != theirs.get(name)
     ]
@@ -107,6 +112,18 @@ def _extensions(certificate: x509.Certificate) -> list[tuple[str, der.Tlv]]:
 
 def _extension_name(oid: str) -> str:
     return EXTENSION_NAMES.get(oid, oid)
+
+
+def _extension_words(certificate: x509.Certificate) -> dict[str, str]:
+    """Write extensions in the words of the manifest; where both sides read alike, their octets tell the difference."""
+    try:
+        extensions = CertificateExtensions(certificate).all()
+    except UNDECODABLE:
+        return {}
+    return {
+        _extension_name(extension.oid): value_text(extension.value) + (" (critical)" if extension.critical else "")
+        for extension in extensions
+    }
 
 
 def _shown(name: str, declared: bytes | None, made: bytes | None) -> tuple[str | None, str | None]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, Missing
-from pkiplan.model.resource import FULLCHAIN_FILE, Resource
+from pkiplan.model.resource import CNF_FILE, FULLCHAIN_FILE, Resource
+from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.workflow.loading import load
 from pkiplan.workflow.planning import PlannedSite, PlanRequest
 
@@ -178,14 +179,25 @@ class CredentialLoader:
 
 
 def prove_cnf(request: PlanRequest, *, prompt: Prompt | None) -> VerifyReport:
-    """Prove that the real openssl makes the same certificates of each `openssl.cnf`."""
-    from pkiplan.render import render_cnf
+    """Prove that the real openssl makes the same certificates of each `openssl.cnf` as it lies on disk."""
     from pkiplan.verify.cnf_proof import prove_site
 
     site, resolver = _opened(request, prompt)
-    return prove_site(
-        site, load=CredentialLoader(site, resolver), cnf_texts=lambda resource: render_cnf(site, resource)
-    )
+    return prove_site(site, load=CredentialLoader(site, resolver), cnf_texts=partial(_cnf_on_disk, site))
+
+
+def _cnf_on_disk(site: Site, resource: Resource) -> str:
+    """Read what a person would run openssl with, whoever wrote it last."""
+    path = site.path(resource, CNF_FILE)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read(LARGEST_PEM)
+    except FileNotFoundError:
+        raise PkiplanError.of(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise PkiplanError.of(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PkiplanError.of(f"{path}: is no text in UTF-8") from None
 
 
 def trace(

@@ -304,6 +304,13 @@ def test_show_pem_is_the_certificate(applied: Here) -> None:
     assert run.out == (applied.directory / "pki" / "certificates" / "web" / "cert.pem").read_text()
 
 
+def test_show_pem_of_a_certificate_that_is_not_there_is_an_error(site: Here) -> None:
+    shown = site.run("show", "certificate.web", "--pem")
+
+    assert (shown.status, shown.out) == (1, "")
+    assert "certificate.web has no certificate that could be printed" in shown.err
+
+
 def test_show_origins(applied: Here) -> None:
     assert re.search(r"days +90 +site\.yaml:13:11", applied.run("show", "certificate.web", "--origins").out)
     assert json.loads(applied.run("show", "certificate.web", "--origins", "--json").out)["origins"]["certificate.web"]

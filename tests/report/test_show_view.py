@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pkiplan.diagnostics import Place
+from pkiplan.model.extensions import EXTENSION_OIDS, Extension, SubjectAltName
+from pkiplan.model.names import GeneralName, GeneralNameKind
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.plan.shown import Shown, ShownCertificate
 from pkiplan.report.show import origins_json, origins_text, show_json, show_text
 from tests.report.golden import assert_golden
-from tests.report.values import CREATE_WEB, ISSUING, NOW, RENEW_OPS, ROOT, WEB
+from tests.report.values import CREATE_WEB, ISSUING, NOW, RENEW_OPS, ROOT, WEB, name
 
 
 def shown(certificate: ObservedCertificate | None, **more: object) -> Shown:
@@ -43,11 +46,31 @@ def test_validity_is_told_from_now() -> None:
 
 
 def test_hostile_subject_cannot_move_the_cursor() -> None:
-    from tests.report.values import name
-
     evil = replace(WEB, subject=name("\x1b]0;owned\x07"))
 
     assert "\x1b" not in show_text(shown(evil, chain=(evil,)))
+
+
+def test_what_a_reader_would_not_know_by_its_looks_says_what_it_is() -> None:
+    names = SubjectAltName(
+        (
+            GeneralName(GeneralNameKind.DNS, "www.acme.example"),
+            GeneralName(GeneralNameKind.RID, "1.2.3"),
+            GeneralName(GeneralNameKind.DIR_NAME, name("x")),
+        )
+    )
+    odd = replace(WEB, extensions=(Extension(EXTENSION_OIDS["subject_alt_name"], False, names),))
+
+    assert re.search(r"names +www\.acme\.example, rid:1\.2\.3, dir_name:.*CN=x$", show_text(shown(odd)), re.MULTILINE)
+
+
+def test_a_key_that_anybody_can_use_and_the_padding_of_a_signature_are_told() -> None:
+    weak = replace(WEB, key_weakness="its primes are close together", signature_is_pss=True)
+
+    text, document = show_text(shown(weak)), show_json(shown(weak))["certificates"][0]["certificate"]
+    assert "the key is unsound: its primes are close together\n" in text
+    assert " with RSASSA-PSS\n" in text
+    assert (document["key_weakness"], document["signature_is_pss"]) == ("its primes are close together", True)
 
 
 def test_json() -> None:

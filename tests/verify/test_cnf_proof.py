@@ -202,9 +202,7 @@ def test_a_difference_shows_both_sides(openssl: str) -> None:
     (encoding,) = prove(WEB, openssl, replaced("utf8only", "nombstr")).differences
 
     assert str(subject) == "subject: O=Acme, CN=www.acme.example → O=Acme, CN=ww.acme.example"
-    assert name.declared is not None
-    assert name.openssl is not None
-    assert name.declared.replace("777777", "777677") == name.openssl
+    assert str(name) == "subject_alt_name: dns:www.acme.example, ip:10.0.0.2 → dns:wvw.acme.example, ip:10.0.0.2"
     assert encoding.declared != encoding.openssl
 
 
