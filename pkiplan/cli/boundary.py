@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pkiplan.cli import statuses
 from pkiplan.cli.commands import PROGRAM, application
 from pkiplan.cli.global_options import first
-from pkiplan.cli.session import Session
+from pkiplan.cli.session import Session, point_at_nothing
 from pkiplan.cli.usage import usage_error
 from pkiplan.diagnostics import in_order
 from pkiplan.errors import InterruptedByUserError, ManifestError, PkiplanError
@@ -107,7 +107,7 @@ def _flushed(session: Session, status: int) -> int:
     except BrokenPipeError:
         return _pipe_closed()
     except PkiplanError as error:
-        _point_at_nothing(sys.stdout)
+        point_at_nothing(sys.stdout)
         session.is_json = session.is_stream = False
         return status if status == statuses.FAILED else _failed(session, error)
     return status
@@ -115,16 +115,8 @@ def _flushed(session: Session, status: int) -> int:
 
 def _pipe_closed() -> int:
     """Say nothing to a reader that has gone (`pkiplan status | head`)."""
-    _point_at_nothing(sys.stdout)
+    point_at_nothing(sys.stdout)
     return statuses.FAILED
-
-
-def _point_at_nothing(stream: object) -> None:
-    """Let the interpreter's own last flush succeed, whatever is still buffered."""
-    if isinstance(stream, io.TextIOWrapper):
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, stream.fileno())
-        os.close(nothing)
 
 
 def _write_what_the_encoding_lacks_as_escapes() -> None:

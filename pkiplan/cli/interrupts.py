@@ -22,7 +22,7 @@ def stop_when_asked(session: Session) -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        session.tell("\nstopping: what is in flight is finished first; once more stops at once\n")
+        session.tell_from_handler("\nstopping: what is in flight is finished first; once more stops at once\n")
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -74,6 +75,12 @@ class Session:
         if not self.is_quiet:
             self._talk(text)
 
+    def tell_from_handler(self, text: str) -> None:
+        """Say something from within a signal's handler, which may have interrupted this very stream's own writing."""
+        if not self.is_quiet:
+            with suppress(OSError, ValueError):
+                os.write(sys.stderr.fileno(), text.encode())
+
     def diagnose(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Show diagnostics, also when quiet."""
         found = tuple(diagnostics)
@@ -88,14 +95,23 @@ class Session:
             self._talk(texts["coloured" if self.paints(sys.stderr) else "plain"])
 
     def _talk(self, text: str) -> None:
-        try:
-            # In one pipe, what was written first stands first.
+        # In one pipe, what was written first stands first; a result that cannot be written is told at the end.
+        with suppress(OSError):
             sys.stdout.flush()
+        try:
             sys.stderr.write(text)
             sys.stderr.flush()
         except OSError:
             # Nobody listens; an apply in flight must not die of it.
-            return
+            point_at_nothing(sys.stderr)
+
+
+def point_at_nothing(stream: object) -> None:
+    """Let every further write succeed, the interpreter's own last flush among them, whatever is still buffered."""
+    if isinstance(stream, io.TextIOWrapper):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
 
 
 @contextmanager

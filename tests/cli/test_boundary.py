@@ -69,9 +69,13 @@ def test_expected_errors_are_diagnostics(site: Here, monkeypatch: pytest.MonkeyP
     assert (run.status, run.err) == (1, "error: no room\n  = hint: make some\n")
 
 
+# As a user's shell has it: what is written waits in buffers.
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 def pkiplan_in(directory: Path, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
     environment = {
-        **os.environ,
+        **BUFFERED,
         "XDG_CACHE_HOME": str(directory / "cache"),
         "XDG_STATE_HOME": str(directory / "state"),
         "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -113,7 +117,7 @@ def test_an_apply_whose_listener_has_gone_still_finishes(site: Here) -> None:
     process = subprocess.run(
         [sys.executable, "-m", "pkiplan", "apply", "--yes", "--no-verify"],
         cwd=site.directory,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**BUFFERED, "PYTHONPATH": str(Path(__file__).parents[2])},
         stdout=subprocess.PIPE,
         stderr=writer,
         check=False,
