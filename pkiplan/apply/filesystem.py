@@ -66,11 +66,19 @@ def make_directory(parent: int, name: str, mode: int = 0o700) -> bool:
         os.mkdir(name, mode, dir_fd=parent)
     except FileExistsError:
         return False
-    umask_took = mode & ~stat.S_IMODE(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
-    if umask_took:
-        with _opened(parent, name, _DIRECTORY) as descriptor:
-            os.fchmod(descriptor, mode)
+    _give_back_mode(name, mode, parent)
     return True
+
+
+def _give_back_mode(name: str, mode: int, parent: int | None = None) -> None:
+    """Give a new directory what the umask took, which may be as much as its owner's right to open it."""
+    if not mode & ~stat.S_IMODE(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+        return
+    descriptor = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        os.chmod(f"/proc/self/fd/{descriptor}", mode)
+    finally:
+        os.close(descriptor)
 
 
 def make_path(path: str, mode: int) -> None:
@@ -81,6 +89,7 @@ def make_path(path: str, mode: int) -> None:
         os.mkdir(path, mode)
     except FileExistsError:
         return
+    _give_back_mode(path, mode)
     descriptor = open_root(parent)
     try:
         os.fsync(descriptor)
