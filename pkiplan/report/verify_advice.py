@@ -37,6 +37,8 @@ _BY_REASON = {
     reasons.HTTP_STATUS: "the server refuses this client: name another `client` in the rule, or change what it trusts",
 }
 _TRACE = "`pkiplan verify --trace ADDRESS` shows the handshake message by message"
+_VERSION = "the endpoint does not speak this TLS version: let it, or say in the rule which `versions:` it must speak"
+_LOG = "the endpoint breaks off: its own log says why"
 _TOO_MUCH = "something is let in that must stay outside: put nothing of this into service before it is explained"
 _RULE = "a rule under `verify:` expects what does not happen: change the rule, or what it speaks of"
 
@@ -50,7 +52,9 @@ def advice(report: VerifyReport) -> tuple[str, ...]:
 def _way_out(result: CheckResult) -> str:
     if result.outcome is Outcome.ACCEPTED and result.expected is Expected.REFUSED:
         return _RULE if result.check in ("rule", "connect") else _TOO_MUCH
-    return _BY_REASON.get(result.reason.code, _TRACE)
+    if "protocol version" in result.reason.text:
+        return _VERSION
+    return _BY_REASON.get(result.reason.code, _LOG if result.check.startswith("connect") else _TRACE)
 
 
 def told_reasons(results: Iterable[CheckResult]) -> dict[tuple[str, str, str], list[str]]:

@@ -153,6 +153,12 @@ def test_reasons_on_request() -> None:
         pytest.param({"reason": Reason("other-certificate-served", "")}, "read its files anew", id="not reloaded"),
         pytest.param({"reason": Reason("unreachable", "")}, "whether the endpoint is up", id="nobody there"),
         pytest.param({"reason": Reason("key-mismatch", "")}, "`--replace ADDRESS --rekey`", id="no pair"),
+        pytest.param(
+            {"name": "connect", "reason": Reason("handshake-failed", "tlsv1 alert protocol version")},
+            "which `versions:` it must speak",
+            id="another version",
+        ),
+        pytest.param({"name": "connect", "reason": Reason("handshake-failed", "")}, "its own log", id="it breaks off"),
         pytest.param({"reason": Reason("something-new", "")}, "`pkiplan verify --trace ADDRESS`", id="anything else"),
         pytest.param(
             {"expected": Expected.REFUSED, "outcome": Outcome.ACCEPTED}, "before it is explained", id="let in"
