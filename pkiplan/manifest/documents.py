@@ -12,7 +12,7 @@ from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.sources import Source
-from pkiplan.manifest.values import BadValueError, kind_of, unknown_key
+from pkiplan.manifest.values import BadValueError, kind_of, report, unknown_key
 
 _MAPS = ("vars", "profiles", "authorities", "certificates")
 
@@ -88,7 +88,7 @@ class DocumentLoader:
                     bad.hint = "`pkiplan init` writes a starter manifest"
                 self._without_place(bad)
             else:
-                self._problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+                report(bad, mark, self._problems)
             return []
         source = Source(self._files.shown(path), os.path.dirname(path), text)
         number = self._problems.sources.add(source)

@@ -13,7 +13,7 @@ from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
 from pkiplan.manifest.problems import Problems, TooManyProblemsError, did_you_mean, listed, shown
 from pkiplan.manifest.sources import Source
-from pkiplan.manifest.values import BadValueError, Integer, Invalid, Schema, kind_of, unknown_key, wrong_type
+from pkiplan.manifest.values import BadValueError, Integer, Invalid, Schema, kind_of, report, unknown_key, wrong_type
 
 if TYPE_CHECKING:
     from pkiplan.manifest.inventory import Inventory
@@ -80,7 +80,7 @@ class ForEach:
                     self._problems.error(mark, summary, code="too-large", hint="split the site into several")
                     raise TooManyProblemsError
         except BadValueError as bad:
-            self._problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+            report(bad, mark, self._problems)
         return list(found.values()) if self._problems.errors == before else None
 
     def _notes(self, first: Element, second: Element) -> list[Note]:
@@ -140,7 +140,7 @@ class ForEach:
             try:
                 return self._of_range(value, value_mark)
             except BadValueError as bad:
-                self._problems.error(value_mark, bad.summary, code=bad.code, hint=bad.hint)
+                report(bad, value_mark, self._problems)
                 return iter(())
         if value.__class__ is not str:
             if value.__class__ is not Templated:
@@ -160,7 +160,7 @@ class ForEach:
                 return iter(self._tables[path])
             return iter(self._of_inventory(path, node))
         except BadValueError as bad:
-            self._problems.error(value_mark, bad.summary, code=bad.code, hint=bad.hint)
+            report(bad, value_mark, self._problems)
             return iter(())
 
     def _of_list(self, values: Any, node: Sequence | None, mark: int) -> Iterator[Element]:
@@ -222,30 +222,37 @@ class ForEach:
 
         text = self._files.read_text(path)
         name = self._files.shown(path)
-        rows = csv.reader(text.splitlines(keepends=True), strict=True)
+        lines = text.splitlines(keepends=True)
+        rows = csv.reader(lines, strict=True)
         found: list[Element] = []
         try:
-            header = [field.strip() for field in next(rows, [])]
-            if not header or not header[0]:
-                raise BadValueError(f"{shown(name)} has no header: its first line names the fields", code="csv")
-            if len(set(header)) < len(header):
-                raise BadValueError(f"{shown(name)} names a field twice in its header", code="csv")
+            header = self._header(next(rows, []), name)
             for row in rows:
                 if not any(row):
                     continue
-                if len(row) != len(header):
-                    raise BadValueError(
-                        f"{name}:{rows.line_num}: {len(row)} fields, the header has {len(header)}", code="csv"
-                    )
-                fields = [field.strip() for field in row]
-                found.append(
-                    Element(
-                        fields[0], _each(fields[0], dict(zip(header, fields, strict=True))), Place(name, rows.line_num)
-                    )
-                )
+                fields = _fields(row, header)
+                found.append(Element(row[0].strip(), _each(row[0].strip(), fields), Place(name, rows.line_num)))
         except csv.Error as error:
-            raise BadValueError(f"{name}:{rows.line_num}: not CSV: {error}", code="csv") from error
+            number = min(max(1, rows.line_num), len(lines))
+            bad = BadValueError(f"not CSV: {error}", hint='a quote within quotes is written twice: `""`')
+            raise bad.in_line(name, number, lines[number - 1], "csv") from error
+        except BadValueError as bad:
+            number = max(1, rows.line_num)
+            raise bad.in_line(name, number, lines[number - 1] if lines else "", "csv") from bad
         return found
+
+    def _header(self, row: list[str], name: str) -> list[str]:
+        """Return the names of the fields."""
+        header = [field.strip() for field in row]
+        if not header or not all(header):
+            summary = f"{shown(name)} has no header: its first line names the fields"
+            if any(header):
+                summary = f"a field without a name in the header of {shown(name)}"
+            raise BadValueError(summary, hint="write for instance `name,zone`")
+        twice = next((field for index, field in enumerate(header) if field in header[:index]), None)
+        if twice is not None:
+            raise BadValueError(f"the header of {shown(name)} names the field {shown(twice)} twice", hint="rename one")
+        return header
 
     def _of_glob(self, pattern: str, mark: int) -> list[Element]:
         directory = self._problems.sources.of(mark).directory
@@ -295,6 +302,14 @@ class ForEach:
             )
             for host, variables in inventory.hosts_of(group)
         ]
+
+
+def _fields(row: list[str], header: list[str]) -> dict[str, Native]:
+    """Return the fields of a row by their names."""
+    if len(row) != len(header):
+        hint = f"the fields are {listed(header)}; a field that holds a comma is written in quotes"
+        raise BadValueError(f"{len(row)} fields, the header has {len(header)}", hint=hint)
+    return {name: field.strip() for name, field in zip(header, row, strict=True)}
 
 
 def _element(key: str, value: Native, mark: int = 0) -> Element:

@@ -294,11 +294,11 @@ def comparison_cost(operator: str, left: Any, right: Any) -> int:
         if isinstance(right, str):
             return len(right) // 64 + _find_cost(right, left)
         if isinstance(right, list | tuple):
-            return native_size(right)[0] if isinstance(left, list | dict) else len(right) // 4
+            return 3 * native_size(right)[0] if isinstance(left, list | dict) else len(right) // 4
         return 0
     if isinstance(left, str):
         return len(left) // CHARACTERS
-    return native_size(left)[0] if isinstance(left, list | dict | tuple) else 0
+    return 3 * native_size(left)[0] if isinstance(left, list | dict | tuple) else 0
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {

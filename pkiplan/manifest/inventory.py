@@ -13,17 +13,21 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
 from pkiplan.diagnostics import Place
 from pkiplan.manifest.events import read_documents
 from pkiplan.manifest.files import Files
-from pkiplan.manifest.nodes import Mapping, Native, Node, is_null, native
-from pkiplan.manifest.problems import Problems, shown
+from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, is_null, native
+from pkiplan.manifest.problems import Problems, did_you_mean, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.values import BadValueError, kind_of
 
 MOST_HOSTS = 250_000
+MOST_VARIABLES = 5_000_000
+MOST_RANGES = 8
 _VAULT = "$ANSIBLE_VAULT"
+_INSTEAD_OF_VAULT = "refer to the secret where the manifest needs it: `{env: NAME}`"
 _SECTION = re.compile(r"\[([^\]:\s]+)(?::([a-z]+))?\]\s*(?:[#;].*)?")
 _RANGE = re.compile(r"\[([0-9]+|[a-z]|[A-Z]):([0-9]+|[a-z]|[A-Z])(?::([0-9]+))?\]")
 _PORT = re.compile(r"([^:\[\]]+|\[[^\]]+\]):([0-9]{1,5})")
@@ -47,6 +51,8 @@ class Inventory:
     variables: dict[str, dict[str, Native]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     expanded: int = 0
+    declared: set[str] = field(default_factory=lambda: {"all", "ungrouped"})
+    spoken_of: dict[str, tuple[int, str]] = field(default_factory=dict)  # with the line that does
     members: dict[str, set[str]] | None = None  # by host; worked out once all is read
 
     def group(self, name: str) -> Group:
@@ -58,12 +64,20 @@ class Inventory:
         depths = self._depths()
         members = self._memberships()
         names = members if name == "all" else {host: groups for host, groups in members.items() if name in groups}
+        held = 0
         for host in sorted(names):
             merged: dict[str, Native] = {}
             # Ansible: a child's variables win over its parent's, among equals the later name wins, the host's always.
             for group in sorted(members[host], key=lambda group: (depths[group], group)):
                 merged.update(self.groups[group].variables)
             merged.update(self.variables[host])
+            held += len(merged)
+            if held > MOST_VARIABLES:
+                raise BadValueError(
+                    f"the hosts have more than {MOST_VARIABLES:,} variables together",
+                    code="inventory",
+                    hint="leave out what certificates do not need",
+                )
             yield host, merged
 
     def groups_of(self, host: str) -> list[str]:
@@ -71,27 +85,31 @@ class Inventory:
         return sorted(self._memberships().get(host, set()) - {"all", "ungrouped"})
 
     def _depths(self) -> dict[str, int]:
-        depths = {"all": 0}
-
-        def visit(name: str, depth: int) -> None:
-            if depth > depths.get(name, 0) or name not in depths:
-                depths[name] = depth
-                for child in self.groups[name].children:
-                    visit(child, depth + 1)
-
-        for name in self.groups:
-            visit(name, depths.get(name, 1))
+        """Say how deep each group lies at most below `all`."""
+        above = self._above()
+        depths: dict[str, int] = {}
+        for name in TopologicalSorter({name: above.get(name, set()) for name in self.groups}).static_order():
+            depths[name] = max((depths[parent] + 1 for parent in above.get(name, ())), default=name != "all")
         return depths
+
+    def _above(self) -> dict[str, set[str]]:
+        above: dict[str, set[str]] = {}
+        for name, group in self.groups.items():
+            for child in group.children:
+                above.setdefault(child, set()).add(name)
+        return above
 
     def _memberships(self) -> dict[str, set[str]]:
         if self.members is None:
-            above: dict[str, set[str]] = {}
-            for name, group in self.groups.items():
-                for child in group.children:
-                    above.setdefault(child, set()).add(name)
+            above = self._above()
             members: dict[str, set[str]] = {host: {"all"} for host in self.variables}
+            held = 0
             for name, group in self.groups.items():
-                ancestors = _closure(name, above)
+                ancestors = _closure(name, above) if group.hosts else set()
+                held += len(ancestors) * len(group.hosts)
+                if held > MOST_VARIABLES:
+                    summary = f"the hosts are in more than {MOST_VARIABLES:,} groups together"
+                    raise BadValueError(summary, code="inventory")
                 for host in group.hosts:
                     members[host] |= ancestors
             self.members = members
@@ -113,7 +131,13 @@ def read_inventory(path: str, files: Files, problems: Problems) -> Inventory:
     """Read an inventory file, YAML by its ending, else INI."""
     text = files.read_text(path)
     name = files.shown(path)
-    if text.startswith("#!") or files.is_executable(path):
+    if files.is_executable(path) and not text.startswith("#!"):
+        raise BadValueError(
+            f"the inventory {shown(name)} is executable, so Ansible would run it as a script, and scripts are not run",
+            code="inventory",
+            hint=f"if it is none, say so: `chmod -x {name}`",
+        )
+    if text.startswith("#!"):
         raise BadValueError(
             f"the inventory {shown(name)} is a script, and scripts are not run",
             code="inventory",
@@ -121,7 +145,9 @@ def read_inventory(path: str, files: Files, problems: Problems) -> Inventory:
         )
     if text.startswith(_VAULT):
         raise BadValueError(
-            f"the inventory {shown(name)} is encrypted by Ansible Vault, and is not opened", code="inventory"
+            f"the inventory {shown(name)} is encrypted by Ansible Vault, and is not opened",
+            code="inventory",
+            hint="keep hosts in a plain file; no secret belongs into a manifest",
         )
     inventory = Inventory()
     if path.endswith((".yaml", ".yml", ".json")):
@@ -145,7 +171,11 @@ def _check_circles(inventory: Inventory, name: str) -> None:
                 on_path.discard(group)
                 path.pop()
             elif child in on_path:
-                raise BadValueError(f"{name}: the groups `{group}` and `{child}` contain each other", code="inventory")
+                raise BadValueError(
+                    f"the groups `{group}` and `{child}` of {shown(name)} contain each other",
+                    code="inventory",
+                    hint=f"take `{child}` out of the children of `{group}`",
+                )
             elif child not in done:
                 path.append((child, iter(inventory.groups[child].children)))
                 on_path.add(child)
@@ -156,18 +186,25 @@ def expand_ranges(pattern: str) -> list[str]:
     match = _RANGE.search(pattern)
     if match is None:
         return [pattern]
+    if len(_RANGE.findall(pattern)) > MOST_RANGES:
+        raise BadValueError(f"more than {MOST_RANGES} ranges in {shown(pattern)}", code="inventory")
     first, last, step = match[1], match[2], int(match[3] or 1)
     if first.isdigit() != last.isdigit() or step < 1 or (first.isdigit() and len(first) > 12):
-        raise BadValueError(f"{shown(match[0])} is no range", code="inventory")
+        hint = "write for instance `web[01:20]` or `web[a:f]`"
+        raise BadValueError(f"{shown(match[0])} is no range", code="inventory", hint=hint)
     if first.isdigit():
         width = len(first) if first.startswith("0") else 0
         if width and len(last) != width:
-            raise BadValueError(f"the ends of the range {shown(match[0])} differ in length", code="inventory")
+            hint = f"write `[{first}:{last.zfill(width)}]`"
+            raise BadValueError(
+                f"the ends of the range {shown(match[0])} differ in length", code="inventory", hint=hint
+            )
         begin, end = int(first), int(last)
     else:
         width, begin, end = 0, ord(first), ord(last)
     if end < begin:
-        raise BadValueError(f"the range {shown(match[0])} ends before it begins", code="inventory")
+        hint = f"write `[{last}:{first}]`" if first.isdigit() or first.islower() == last.islower() else ""
+        raise BadValueError(f"the range {shown(match[0])} ends before it begins", code="inventory", hint=hint)
     count = (end - begin) // step + 1
     rest = expand_ranges(pattern[match.end() :])
     if count * len(rest) > MOST_HOSTS:
@@ -206,10 +243,25 @@ def _read_ini(text: str, name: str, inventory: Inventory) -> None:
             match = _SECTION.fullmatch(line)
             if match:
                 section, kind = _ini_section(match[1], match[2] or "hosts", inventory)
+                if kind == "vars":
+                    inventory.spoken_of.setdefault(section, (number, raw))
+                else:
+                    inventory.declared.add(section)
             else:
                 _ini_line(line, section, kind, Place(name, number), inventory)
+                if kind == "children":
+                    inventory.spoken_of.setdefault(line.split(maxsplit=1)[0], (number, raw))
         except BadValueError as bad:
-            raise BadValueError(f"{name}:{number}: {bad.summary}", code="inventory", hint=bad.hint) from bad
+            raise bad.in_line(name, number, raw, "inventory") from bad
+    _check_declared(name, inventory)
+
+
+def _check_declared(name: str, inventory: Inventory) -> None:
+    """Refuse groups that are spoken of and declared nowhere, as Ansible does; most of them are misspelt."""
+    for group, (number, line) in inventory.spoken_of.items():
+        if group not in inventory.declared:
+            hint = did_you_mean(group, inventory.declared - {"all", "ungrouped"}, otherwise=f"declare it: `[{group}]`")
+            raise BadValueError(f"no group {shown(group)}", hint=hint).in_line(name, number, line, "inventory")
 
 
 def _ini_section(section: str, kind: str, inventory: Inventory) -> tuple[str, str]:
@@ -253,9 +305,7 @@ def _ini_host(line: str) -> tuple[str, dict[str, Native]]:
 def _ini_value(text: str) -> Native:
     """Read a value as Ansible does: a Python literal where it is one, else text."""
     if _VAULT in text:
-        raise BadValueError(
-            "a value encrypted by Ansible Vault is not opened", hint="refer to the secret: `{env: NAME}`"
-        )
+        raise BadValueError("a value encrypted by Ansible Vault is not opened", hint=_INSTEAD_OF_VAULT)
     if len(text) > _LONGEST_LITERAL:
         return text
     try:
@@ -291,8 +341,30 @@ def _read_yaml(text: str, path: str, inventory: Inventory, files: Files, problem
                 code="inventory",
                 hint="write a static one from it: `ansible-inventory -i FILE --list --yaml --output hosts.yaml`",
             )
+        if "_meta" in document:
+            raise BadValueError(
+                f"{shown(source.shown)} is what a script prints, not an inventory file",
+                code="inventory",
+                hint="`ansible-inventory -i SCRIPT --list --yaml --output hosts.yaml` writes one",
+            )
+        _refuse_vaulted(document, problems)
         for name, group, _, mark in document.entries():
             _yaml_group(name, group, mark, inventory, problems)
+
+
+def _refuse_vaulted(node: Node, problems: Problems) -> None:
+    for element, mark in (
+        zip(node.values(), node.marks[1::2], strict=True)
+        if isinstance(node, Mapping)
+        else zip(node, node.marks, strict=True)
+        if isinstance(node, Sequence)
+        else ()
+    ):
+        if isinstance(element, str) and element.startswith(_VAULT):
+            summary = "a value encrypted by Ansible Vault is not opened"
+            problems.error(mark, summary, code="inventory", hint=_INSTEAD_OF_VAULT)
+        elif not isinstance(element, str):
+            _refuse_vaulted(element, problems)
 
 
 def _yaml_group(name: str, node: Node, mark: int, inventory: Inventory, problems: Problems) -> None:

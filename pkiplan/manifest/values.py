@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
-from pkiplan.diagnostics import Place
+from pkiplan.diagnostics import Diagnostic, Place
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
 
@@ -38,11 +38,19 @@ INVALID = Invalid.INVALID
 class BadValueError(Exception):
     """What is wrong with one value, told by who parses it; it becomes a diagnostic with a place.
 
-    `key` names the entry of a map that is at fault, `place` where in a file that cannot be read as text.
+    `key` names the entry of a map that is at fault, `place` where in a file that is no manifest, and `source_line`
+    what stands there.
     """
 
     def __init__(
-        self, summary: str, *, hint: str = "", code: str = "bad-value", key: str = "", place: Place | None = None
+        self,
+        summary: str,
+        *,
+        hint: str = "",
+        code: str = "bad-value",
+        key: str = "",
+        place: Place | None = None,
+        source_line: str | None = None,
     ) -> None:
         super().__init__(summary)
         self.summary = summary
@@ -50,6 +58,31 @@ class BadValueError(Exception):
         self.code = code
         self.key = key
         self.place = place
+        self.source_line = source_line
+
+    def in_line(self, file: str, number: int, line: str, code: str) -> BadValueError:
+        """Say the same of a line of a file."""
+        text = line.strip()
+        place = Place(file, number, line.index(text) + 1 if text else 1, max(1, len(text)))
+        return BadValueError(self.summary, hint=self.hint, code=code, place=place, source_line=line.rstrip("\r\n"))
+
+
+def report(bad: BadValueError, mark: int, problems: Problems) -> None:
+    """Report what is wrong with what a mark names: there, or where in another file it went wrong."""
+    if bad.place is None or bad.source_line is None:
+        problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+        return
+    problems.add(
+        Diagnostic(
+            summary=bad.summary,
+            code=bad.code,
+            hint=bad.hint,
+            place=bad.place,
+            path=problems.sources.path(mark, at_key=False),
+            source_line=bad.source_line,
+            notes=(problems.note(mark, "the file is named here"),),
+        )
+    )
 
 
 class ValueType(Protocol[T_co]):

@@ -14,7 +14,7 @@ from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, i
 from pkiplan.manifest.problems import Problems, circle_of, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.templates import Templates, mentions_each
-from pkiplan.manifest.values import BadValueError, kind_of
+from pkiplan.manifest.values import BadValueError, kind_of, report
 
 RESERVED = frozenset(
     {
@@ -103,7 +103,7 @@ def _read_file(
         if absolute not in known:
             known[absolute] = _variables_of(files.read_text(absolute), absolute, files, problems)
     except BadValueError as bad:
-        problems.error(mark, bad.summary, code=bad.code, hint=bad.hint)
+        report(bad, mark, problems)
         return {}
     found = {}
     for name, value, key_mark, value_mark in known[absolute]:

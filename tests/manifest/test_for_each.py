@@ -80,19 +80,30 @@ def test_every_setting_may_speak_of_the_element(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("csv", "mistake"),
     [
-        ("", "`hosts.csv` has no header: its first line names the fields"),
-        ("a,a\n1,2\n", "`hosts.csv` names a field twice in its header"),
-        ("a,b\n1\n", "hosts.csv:2: 1 fields, the header has 2"),
-        ("a,b\n1,2\n1,3\n", "`for_each` has the key `1` twice (hosts.csv:2, hosts.csv:3)"),
-        ('a,b\n"1,2\n', "hosts.csv:2: not CSV: unexpected end of data"),
-        (f"a\n{'x' * 256}\n", f"a key of `for_each` has more than 255 characters: `{'x' * 60}…` (hosts.csv:2)"),
+        ("", "hosts.csv:1:1: `hosts.csv` has no header: its first line names the fields"),
+        ("a,,b\n1,2,3\n", "hosts.csv:1:1: a field without a name in the header of `hosts.csv`"),
+        ("a,a\n1,2\n", "hosts.csv:1:1: the header of `hosts.csv` names the field `a` twice"),
+        ("a,b\n1\n", "hosts.csv:2:1: 1 fields, the header has 2"),
+        ('a,b\n"1,2\n', "hosts.csv:2:1: not CSV: unexpected end of data"),
+        ('a,b\n1,2\n"1"x,2\n', "hosts.csv:3:1: not CSV: ',' expected after '\"'"),
+        ("a,b\n1,2\n1,3\n", "site.yaml:7:15: `for_each` has the key `1` twice (hosts.csv:2:1, hosts.csv:3:1)"),
+        (
+            "a,b\nX,2\nx,3\n",
+            "site.yaml:7:15: the keys `X` and `x` of `for_each` differ in case only (hosts.csv:2:1, hosts.csv:3:1)",
+        ),
+        ("a,b\n,3\n", "site.yaml:7:15: a key of `for_each` is empty: `` (hosts.csv:2:1)"),
+        (
+            f"a\n{'x' * 256}\n",
+            f"site.yaml:7:15: a key of `for_each` has more than 255 characters: `{'x' * 60}…` (hosts.csv:2:1)",
+        ),
     ],
 )
 def test_mistakes_in_csv_are_told_with_their_line(tmp_path: Path, csv: str, mistake: str) -> None:
     loaded = load_text(tmp_path, text_for("{csv: hosts.csv}"), hosts_csv=csv)
 
     told = [
-        found.summary + (f" ({', '.join(str(note.place)[:-2] for note in found.notes)})" if found.notes else "")
+        f"{found.place}: {found.summary}"
+        + (f" ({', '.join(str(note.place) for note in found.notes)})" if str(found.place).startswith("site") else "")
         for found in loaded.diagnostics
     ]
     assert mistake in told
@@ -167,6 +178,16 @@ def test_inventories_in_ini_and_yaml(tmp_path: Path, name: str, content: str) ->
         ("hosts_ini", "a b\n", "expected `name=value` after the host, not `b`"),
         ("hosts_ini", "[a:vars]\nb\n", "expected `name=value`, not `b`"),
         ("hosts_ini", "[a:children]\nb\n[b:children]\na\n", "contain each other"),
+        ("hosts_ini", "[a:children]\nwep\n[web]\nb\n", "no group `wep`"),
+        ("hosts_ini", "[a:vars]\nb=1\n", "no group `a`"),
+        ("hosts_ini", "w[01:3]\n", "the ends of the range `[01:3]` differ in length"),
+        ("hosts_ini", "w" + "[1:2]" * 5_000 + "\n", "more than 8 ranges"),
+        (
+            "hosts_yaml",
+            "all: {hosts: {a: {s: '$ANSIBLE_VAULT;1.1'}}}\n",
+            "a value encrypted by Ansible Vault is not opened",
+        ),
+        ("hosts_yaml", "_meta: {hostvars: {}}\n", "is what a script prints"),
         ("hosts_ini", "w[9:1]\n", "ends before it begins"),
         ("hosts_ini", "w[1:99999999]\n", "stands for more than 250,000 hosts"),
         ("hosts_ini", "a x='\n", "No closing quotation"),
@@ -185,7 +206,26 @@ def test_an_executable_inventory_is_a_script(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("a\n")
     (tmp_path / "hosts").chmod(0o755)
 
-    assert "is a script" in mistakes(load_text(tmp_path, text_for("{inventory: hosts}")))[0]
+    (found,) = load_text(tmp_path, text_for("{inventory: hosts}")).diagnostics
+
+    assert "would run it as a script" in found.summary
+    assert found.hint == "if it is none, say so: `chmod -x hosts`"
+
+
+def test_a_mistake_in_an_inventory_is_told_at_its_line(tmp_path: Path) -> None:
+    (found,) = load_text(tmp_path, text_for("{inventory: hosts.ini}"), hosts_ini="[a]\nb\n  c d\n").diagnostics
+
+    assert str(found.place) == "hosts.ini:3:3"
+    assert found.source_line == "  c d"
+    assert [str(note.place)[:9] for note in found.notes] == ["site.yaml"]
+
+
+def test_groups_may_be_nested_deep(tmp_path: Path) -> None:
+    ini = "".join(f"[g{n}:children]\ng{n + 1}\n[g{n}:vars]\nx={n}\n" for n in range(3_000)) + "[g3000]\na\n"
+
+    site = site_of(tmp_path, text_for("{inventory: hosts.ini}", "x{{ each.value.x }}-{{ each.key }}"), hosts_ini=ini)
+
+    assert names(site) == {"a": "x2999-a"}
 
 
 def test_an_unknown_group_is_told_with_the_nearest(tmp_path: Path) -> None:
