@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from heapq import heapify, heappop, heappush
+from math import inf
 
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.resources import Settings
@@ -14,10 +15,11 @@ def check_site(
     resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems
 ) -> dict[str, Resource]:
     """Report what is wrong among resources; return them issuers before what they issue, else by address."""
-    _check_path_lengths(resources, settings, problems)
+    ordered = _in_order(resources)
+    _check_path_lengths(ordered, settings, problems)
     _check_directories(resources, settings, problems)
     _check_adopted_files(resources, settings, problems)
-    return _in_order(resources)
+    return ordered
 
 
 def _in_order(resources: dict[str, Resource]) -> dict[str, Resource]:
@@ -42,10 +44,16 @@ def _check_path_lengths(
     resources: dict[str, Resource], settings: MappingABC[str, Settings], problems: Problems
 ) -> None:
     """Check that no authority has more authorities below it than it may (RFC 5280, 4.2.1.9)."""
+    room: dict[str, float] = {}  # how many authorities may follow below; issuers come before what they issue
     for resource in resources.values():
-        if not resource.is_authority or resource.issuer is None:
+        if not resource.is_authority:
             continue
-        above = resources.get(resource.issuer)
+        left = room.get(resource.issuer, inf) - 1 if resource.issuer is not None else inf
+        own = resource.path_length
+        room[resource.address] = left if own is None else min(left, own)
+        if left >= 0:
+            continue
+        above = resources.get(resource.issuer) if resource.issuer is not None else None
         depth = 1
         while above is not None:
             allowed = above.path_length
