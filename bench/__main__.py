@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
             found = Measured(note=f"failed: {error}")
         measured[row.name] = found
         print(_shown(row, found), flush=True)
+    shop.tidy()
     _save(Path(options.results), chosen, measured, is_quick=options.quick)
     return 1 if any(found.note.startswith("failed") for found in measured.values()) else 0
 

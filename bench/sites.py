@@ -63,7 +63,8 @@ def manifest(leaves: int, shape: Shape, *, key: str = "ecdsa-p256", profile: str
 
 def fresh_site(directory: Path, text: str) -> Path:
     """Make a directory that holds this manifest and nothing else."""
-    shutil.rmtree(directory, ignore_errors=True)
+    if directory.exists():
+        shutil.rmtree(directory)
     directory.mkdir(parents=True)
     (directory / "site.yaml").write_text(text)
     return directory

@@ -26,6 +26,7 @@ class Workshop:
         self._is_quick = quick
         self.many = 3 if quick else 21
         self.empty = directory / "empty"
+        self._graves = directory / "graves"
         cache = directory / "cache"
         self._cache = cache / "pkiplan"
         self.environment = {
@@ -67,17 +68,33 @@ class Workshop:
 
     def clear(self) -> None:
         """Take away what an earlier peer has written."""
-        shutil.rmtree(self.empty, ignore_errors=True)
+        self._bury(self.empty)
 
     def take_away(self, site: Path) -> None:
         """Take away what an earlier apply has made, and what is remembered of it."""
         self.forget()
-        shutil.rmtree(site / "pki", ignore_errors=True)
-        shutil.rmtree(site / ".pkiplan", ignore_errors=True)
+        self._bury(site / "pki")
+        self._bury(site / ".pkiplan")
+
+    def tidy(self) -> None:
+        """Delete what was taken away."""
+        shutil.rmtree(self._graves, ignore_errors=True)
+
+    def _bury(self, path: Path) -> None:
+        """Move a directory out of the way.
+
+        Deleting it here would slow the next program down: for minutes ext4 gives no inode anew that was just deleted,
+        and looks at each of them whenever a file is made (fs/ext4/ialloc.c, recently_deleted).
+        """
+        if path.exists():
+            self._graves.mkdir(exist_ok=True)
+            path.rename(self._graves / os.urandom(8).hex())
 
     def fresh(self, leaves: int, shape: Shape, key: str) -> Path:
         """Make a site to be applied."""
-        return fresh_site(self._directory / "fresh", manifest(leaves, shape, key=key))
+        site = self._directory / "fresh"
+        self._bury(site)
+        return fresh_site(site, manifest(leaves, shape, key=key))
 
     def applied(self, leaves: int, shape: Shape) -> Path:
         """Return a site that is applied already; one that was made for an earlier row, or an earlier run, is used."""

@@ -230,8 +230,9 @@ class _Executor:
         if certificate is not None and change.key is KeyStep.GENERATE:
             key_making.remember_key(work, resource, *public_key_facts(certificate.public_key()))
         if certificate is not None:
-            for write in HANDLERS[resource.kind](work, resource, change, certificate):
-                stage.write(write, work.placement(write.attributes, resource))
+            with stage.kept_open():
+                for write in HANDLERS[resource.kind](work, resource, change, certificate):
+                    stage.write(write, work.placement(write.attributes, resource))
         for name in kept_names(work.site, resource):
             stage.carry_over(name)
         stage.carry_over_undeclared()

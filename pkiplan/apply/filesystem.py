@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 # Where hard links cannot be made: another mount, a file system without them, another user's file
@@ -116,7 +116,7 @@ def widen_directory(descriptor: int, mode: int) -> None:
 
 
 def create_file(parent: int, name: str, content: bytes, placement: Placement) -> None:
-    """Write a new file that at no instant is more open than it shall be; it is not synced yet."""
+    """Write a new file that at no instant is more open than it shall be, and read it back; it is not synced yet."""
     # A file that will be given away is the process's own alone until it is.
     first_mode = placement.mode & 0o600 if placement.is_given_away else placement.mode
     descriptor = os.open(name, _NEW_FILE, first_mode, dir_fd=parent)
@@ -124,10 +124,13 @@ def create_file(parent: int, name: str, content: bytes, placement: Placement) ->
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+        if os.pread(descriptor, len(content) + 1, 0) != content:
+            raise OSError(errno.EIO, "does not hold what was written to it", name)
         if placement.is_given_away:
             os.fchown(descriptor, _number(placement.uid), _number(placement.gid))
         # The umask may have taken bits away; it never adds any.
-        os.fchmod(descriptor, placement.mode)
+        if placement.is_given_away or stat.S_IMODE(os.fstat(descriptor).st_mode) != placement.mode:
+            os.fchmod(descriptor, placement.mode)
     finally:
         os.close(descriptor)
 

@@ -47,7 +47,10 @@ def current_generation(directory: int) -> str | None:
 
 def begin(directory: int, generation: Generation) -> int:
     """Make the directory of a generation and open it; the caller closes it."""
-    filesystem.make_directory(directory, generation.name, PRIVATE_DIRECTORY)
+    try:
+        return filesystem.open_directory(generation.name, directory)
+    except FileNotFoundError:
+        filesystem.make_directory(directory, generation.name, PRIVATE_DIRECTORY)
     return filesystem.open_directory(generation.name, directory)
 
 
@@ -136,12 +139,19 @@ def publish(directory: int, generation: Generation, names: Iterable[str]) -> Non
     So a new file appears with its generation. A plain file in the place of a link first becomes a link to itself, in a
     generation of what is there.
     """
-    wanted = sorted(names)
-    plain = [name for name in wanted if _is_plain(directory, name)]
+    there = set(filesystem.names_in(directory))
+    old: list[str] = []
+    new: list[str] = []
+    for name in sorted(names):
+        (old if name.partition("/")[0] in there else new).append(name)
+    plain = [name for name in old if _is_plain(directory, name)]
     if plain:
         _move_into_generation(directory, generation, plain)
-    for name in wanted:
+    for name in old:
         _publish_name(directory, generation, name)
+    for name in new:
+        with parent_of(directory, name, make=True) as (parent, last):
+            filesystem.make_link(parent, last, public_link(name))
 
 
 def switch(directory: int, generation: Generation) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
@@ -23,7 +25,7 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
     request = CertificateRequest(
         resource=resource,
         public_key=signing_key.public_key() if resource.is_self_issued else work.public_key(resource),
-        issuer=None if authority is None or authority is resource else Issuer.of(work.certificate_of(authority)),
+        issuer=None if authority is None or authority is resource else _issuer(work.certificate_of(authority)),
         not_before=change.not_before,
         not_after=change.not_after,
         serial=random_serial(set()) if database is None else database.new_serial(),
@@ -38,6 +40,11 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
         )
     work.remember_certificate(resource, certificate)
     return certificate
+
+
+@lru_cache(maxsize=64)
+def _issuer(certificate: Certificate) -> Issuer:
+    return Issuer.of(certificate)
 
 
 def _signer(work: Work, resource: Resource) -> Resource | None:

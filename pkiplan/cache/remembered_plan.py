@@ -134,15 +134,18 @@ def evidence(
     }
 
 
+def is_unchanged(inputs: Mapping[str, str], looks: Sequence[Sequence[object]]) -> bool:
+    """Tell whether files, by absolute path and digest, and answers to looks are what they were."""
+    return all(_is_still(one) for one in looks) and all(_digest(path) == sha256 for path, sha256 in inputs.items())
+
+
 def look(kind: str, *where: str) -> list[object]:
     """Look for something that a plan depends on, and return that with the answer."""
     return [kind, *where, _LOOKS[kind](*where)]
 
 
 def _holds(known: Mapping[str, Any]) -> bool:
-    if not all(_is_still(one) for one in known["looks"]):
-        return False
-    if not all(_digest(path) == digest for path, digest in known["inputs"].items()):
+    if not is_unchanged(known["inputs"], known["looks"]):
         return False
     if os.path.realpath(known["tree"]) != known["real"]:
         return False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import PkiplanError, StalePlanError
-from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
+from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan, make_plan_again
 
 if TYPE_CHECKING:
     from threading import Event
@@ -145,8 +145,9 @@ def apply(
     with site_lock(planned.site, timeout=lock_timeout) as recovered:
         for line in recovered:
             progress(ApplyEvent(kind=EventKind.NOTE, detail=line))
-        current = make_plan(planned.request, resolver=planned.resolver)
-        _refuse_stale(parse_plan_document(planned.document), current)
+        current = make_plan_again(planned)
+        if current is not planned:
+            _refuse_stale(parse_plan_document(planned.document), current)
         report = apply_plan(
             current.site,
             current.plan,

@@ -143,6 +143,25 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     )
 
 
+def make_plan_again(planned: PlannedSite) -> PlannedSite:
+    """Plan once more what was planned just now; the very plan is returned where all that it was made from is the same.
+
+    A plan is a function of the site, of what is observed, and of the time that was asked for.
+    """
+    from pkiplan.cache import open_cache
+    from pkiplan.cache.remembered_plan import is_unchanged
+    from pkiplan.state.observe import observe_site
+
+    loaded, site = planned.loaded, planned.site
+    was_opened = planned.resolver is not None and any(_needed_secrets(site, planned.observed.state, planned.plan))
+    inputs = {os.path.abspath(read.path): read.sha256 for read in loaded.inputs}
+    if not was_opened and is_unchanged(inputs, loaded.looks):
+        observed = observe_site(site, cache=open_cache())
+        if observed == planned.observed:
+            return planned
+    return make_plan(planned.request, resolver=planned.resolver)
+
+
 class CnfDigests(Mapping[str, str]):
     """The SHA-256 of each resource's `openssl.cnf` by address, rendered when it is asked for."""
 

@@ -135,9 +135,10 @@ def sign(linted: LintedRequest, signing_key: PrivateKey) -> x509.Certificate:
     must_rehearse = request.resource.is_authority
     rehearsed = _rehearse(request, spec) if must_rehearse and not isinstance(spec, OtherKey) else None
     certificate = _sign(request, signing_key, spec)
-    _compare(certificate, request, signer)
+    observed = certificate_facts(certificate, file=_NO_FILE, candidates=(signer,))
+    _compare(observed, request, signer)
     if rehearsed is None:
-        _refuse_unsound(certificate, request)
+        _refuse_unsound(certificate, observed, request)
     elif rehearsed.tbs_certificate_bytes != certificate.tbs_certificate_bytes:
         raise _failure(request.resource, "what was signed is not what was linted")
     return certificate
@@ -149,7 +150,7 @@ def _rehearse(request: CertificateRequest, spec: KeySpec) -> x509.Certificate:
     Boulder's tool for key ceremonies does the same.
     """
     certificate = _sign(request, _throw_away_key(spec), spec)
-    _refuse_unsound(certificate, request)
+    _refuse_unsound(certificate, certificate_facts(certificate, file=_NO_FILE), request)
     return certificate
 
 
@@ -211,19 +212,17 @@ def _extensions(request: CertificateRequest) -> list[tuple[x509.ExtensionType, b
     return [by_oid[oid] for oid in (*known, *sorted(by_oid.keys() - set(known)))]
 
 
-def _compare(certificate: x509.Certificate, request: CertificateRequest, signer: PublicKey) -> None:
+def _compare(observed: ObservedCertificate, request: CertificateRequest, signer: PublicKey) -> None:
     """Make sure that what is signed is what was asked for (what is written is what is signed)."""
-    observed = certificate_facts(certificate, file=_NO_FILE, candidates=(signer,))
     resource = request.resource
     differences = _differences(observed, request, signer)
     if differences:
         raise _failure(resource, f"the certificate is not what was asked for: {', '.join(differences)}")
 
 
-def _refuse_unsound(certificate: x509.Certificate, request: CertificateRequest) -> None:
+def _refuse_unsound(certificate: x509.Certificate, observed: ObservedCertificate, request: CertificateRequest) -> None:
     """Hold a finished certificate against our rules, and against pkilint's where it is installed."""
     resource = request.resource
-    observed = certificate_facts(certificate, file=_NO_FILE)
     silenced = resource.lint_disabled
     found = lint_certificate(
         observed, what=resource.address, place=resource.place, allow=resource.allow, disabled=silenced

@@ -130,22 +130,22 @@ def lint(
     silencer: str = _IN_A_MANIFEST,
 ) -> tuple[Diagnostic, ...]:
     """Hold a certificate against every rule that is not disabled, in the order of the table."""
-    return tuple(
-        Diagnostic(
-            severity=rule.severity,
-            summary=f"{what}: {problem.summary}" if what else problem.summary,
-            code=name,
-            place=place,
-            hint=problem.hint or f"{rule.citation}; {silencer.format(name)} silences this",
-        )
-        for name, rule in LINTS.items()
-        if name not in disabled
-        for problem in _problems(rule, subject)
-    )
-
-
-def _problems(rule: Lint, subject: Subject) -> Iterable[Problem]:
-    return (problem if isinstance(problem, Problem) else Problem(problem) for problem in rule.rule(subject))
+    found = []
+    for name, rule in LINTS.items():
+        if name in disabled:
+            continue
+        for told in rule.rule(subject):
+            problem = told if isinstance(told, Problem) else Problem(told)
+            found.append(
+                Diagnostic(
+                    severity=rule.severity,
+                    summary=f"{what}: {problem.summary}" if what else problem.summary,
+                    code=name,
+                    place=place,
+                    hint=problem.hint or f"{rule.citation}; {silencer.format(name)} silences this",
+                )
+            )
+    return tuple(found)
 
 
 def lint_resource(resource: Resource, above: tuple[Resource, ...] = ()) -> tuple[Diagnostic, ...]:
