@@ -81,8 +81,8 @@ class FormatOptions:
     def _option_problem(self, name: str, value: OptionValue) -> str | None:
         allowed = self.options.get(name)
         if allowed is None:
-            known = ", ".join(f"`{option}`" for option in self.options) or "there are none"
-            return f"unknown option `{name}` (known: {known})"
+            known = ", ".join(f"`{option}`" for option in self.options)
+            return f"unknown option `{name}` ({f'known: {known}' if known else 'it has none'})"
         if not any(value == choice and type(value) is type(choice) for choice in allowed):
             return f"option `{name}` is {_shown(value)}, allowed are {', '.join(_shown(choice) for choice in allowed)}"
         return None

@@ -160,4 +160,9 @@ class DeclarationReader:
         read = Boolean().read(own["self_signed"], own.value_mark("self_signed"), self._problems)
         declaration.is_self_signed = read is True
         if read is True and "issuer" in own and not is_null(own["issuer"]):
-            self._problems.error(own.value_mark("issuer"), "`self_signed: true` excludes an issuer", code="conflict")
+            self._problems.error(
+                own.value_mark("issuer"),
+                "`self_signed: true` excludes an issuer",
+                code="conflict",
+                hint="leave one of them out",
+            )

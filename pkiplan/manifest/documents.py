@@ -14,6 +14,7 @@ from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.values import BadValueError, kind_of, report, unknown_key
 
+_OF = {"vars": "variables", "defaults": "settings"}
 _MAPS = ("vars", "profiles", "authorities", "certificates")
 
 
@@ -190,7 +191,10 @@ class DocumentLoader:
         if isinstance(value, Mapping):
             return True
         hint = "ids are keys of a map, not elements of a list: `web: {…}`" if isinstance(value, Sequence) else ""
-        self._problems.error(mark, f"expected a map of {key}, not {kind_of(value)}", code="wrong-type", hint=hint)
+        if key == "vars":
+            hint = "write `name: value`"
+        of = _OF.get(key, key)
+        self._problems.error(mark, f"expected a map of {of}, not {kind_of(value)}", code="wrong-type", hint=hint)
         return False
 
     def _merge_map(self, into: Mapping, value: Node, mark: int, key: str) -> None:

@@ -35,7 +35,7 @@ from pkiplan.manifest.nodes import (
     pack,
     unpack,
 )
-from pkiplan.manifest.problems import Problems, shown
+from pkiplan.manifest.problems import Problems, did_you_mean, shown
 
 # How many nodes aliases may stand for in one text, beyond those that are written.
 LARGEST_EXPANSION = 100_000
@@ -109,7 +109,12 @@ class _Reader:
         if kind is AliasEvent:
             return self._alias(event)
         if depth >= DEEPEST:
-            raise self._fail(self._mark(event), f"nested more than {DEEPEST} levels deep", code="too-deep")
+            raise self._fail(
+                self._mark(event),
+                f"nested more than {DEEPEST} levels deep",
+                code="too-deep",
+                hint="no manifest needs so many",
+            )
         if event.tag is not None:
             self._check_tag(event, ("map",) if kind is MappingStartEvent else ("seq",))
         anchor, before = event.anchor, self._nodes
@@ -229,7 +234,10 @@ class _Reader:
         mark = self._mark(event)
         if node is None:
             why = "refers to itself" if event.anchor in self._anchors else "has no anchor before it"
-            raise self._fail(mark, f"alias `*{event.anchor}` {why}", code="alias")
+            hint = did_you_mean(event.anchor, self._anchors, otherwise="write the value itself")
+            if event.anchor in self._anchors:
+                hint = "write the value itself"
+            raise self._fail(mark, f"alias `*{event.anchor}` {why}", code="alias", hint=hint)
         self._nodes += weight
         self._expanded += weight
         if self._expanded > LARGEST_EXPANSION:
@@ -254,7 +262,13 @@ class _Reader:
                 )
             for merged in value if isinstance(value, Sequence) else [value]:
                 if not isinstance(merged, Mapping):
-                    self._problems.error(key_mark, "`<<` takes a map, or a list of maps", code="merge-key", at_key=True)
+                    self._problems.error(
+                        key_mark,
+                        "`<<` takes a map, or a list of maps",
+                        code="merge-key",
+                        at_key=True,
+                        hint="write for instance `<<: *name`",
+                    )
                     continue
                 for key, element, *marks in merged.entries():
                     if key not in mapping:
@@ -271,7 +285,12 @@ class _Reader:
                 code="unquoted-template",
                 hint='put the template in quotes: `"{{ … }}"`',
             )
-        return self._fail(mark, "a key must be text, not a map or a list", code="complex-key")
+        return self._fail(
+            mark,
+            "a key must be text, not a map or a list",
+            code="complex-key",
+            hint="text that begins with `[` or `{` needs quotes",
+        )
 
     def _text_at(self, mark: int) -> str:
         _, line, column = unpack(mark)

@@ -217,9 +217,15 @@ _ASN1 = Key(
 
 def _exactly_one(fields: dict[str, Any], first: str, second: str) -> None:
     if first in fields and second in fields:
-        raise BadValueError(f"`{first}` and `{second}` exclude each other", code="conflict")
+        raise BadValueError(
+            f"`{first}` and `{second}` exclude each other", code="conflict", hint="leave one of them out"
+        )
     if first not in fields and second not in fields:
-        raise BadValueError(f"expected either `{first}` or `{second}`", code="missing-key")
+        raise BadValueError(
+            f"expected either `{first}` or `{second}`",
+            code="missing-key",
+            hint="write for instance `asn1: UTF8String:hello`",
+        )
 
 
 def _other_name(fields: dict[str, Any]) -> GeneralName:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pkiplan.diagnostics import Place
-from pkiplan.manifest.problems import shown
+from pkiplan.manifest.problems import nearest, shown
 from pkiplan.manifest.values import BadValueError
 
 LARGEST_FILE = 64 * 1024 * 1024
@@ -60,7 +60,9 @@ class Files:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         except FileNotFoundError as error:
-            raise BadValueError(f"no such file: {shown(self.shown(path))}", code="missing-file") from error
+            raise BadValueError(
+                f"no such file: {shown(self.shown(path))}", code="missing-file", hint=_nearest(path)
+            ) from error
         except OSError as error:
             raise _unreadable(self.shown(path), error) from error
         try:
@@ -197,6 +199,16 @@ def _unreadable(path: str, error: OSError) -> BadValueError:
     hint = "see that this user may read it" if isinstance(error, PermissionError) else ""
     why = (error.strerror or str(error)).lower()
     return BadValueError(f"cannot read {shown(path)}: {why}", code="unreadable-file", hint=hint)
+
+
+def _nearest(path: str) -> str:
+    """Name the file beside a missing one that is most like it."""
+    directory, name = os.path.split(path)
+    try:
+        close = nearest(name, sorted(os.listdir(directory)), likeness=0.8)
+    except OSError:
+        close = None
+    return f"did you mean `{close}`, in the same directory?" if close else ""
 
 
 def _decoded(data: bytes, path: str) -> str:

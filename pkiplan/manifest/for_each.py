@@ -289,11 +289,13 @@ class ForEach:
                 return []
             group = str(given)
             if group not in inventory.groups:
-                raise BadValueError(
+                self._problems.error(
+                    node.value_mark("group"),
                     f"no group {shown(group)} in {shown(self._files.shown(path))}",
                     code="inventory",
                     hint=did_you_mean(group, inventory.groups),
                 )
+                return []
         return [
             Element(
                 host,
@@ -308,7 +310,8 @@ def _fields(row: list[str], header: list[str]) -> dict[str, Native]:
     """Return the fields of a row by their names."""
     if len(row) != len(header):
         hint = f"the fields are {listed(header)}; a field that holds a comma is written in quotes"
-        raise BadValueError(f"{len(row)} fields, the header has {len(header)}", hint=hint)
+        count = "1 field" if len(row) == 1 else f"{len(row)} fields"
+        raise BadValueError(f"{count}, the header has {len(header)}", hint=hint)
     return {name: field.strip() for name, field in zip(header, row, strict=True)}
 
 

@@ -246,7 +246,10 @@ def _build(fields: dict[str, Any]) -> KeyChoice:
     elsewhere = [name for name in ADOPTING if name in fields]
     if len(elsewhere) > 1:
         raise BadValueError(
-            f"`{elsewhere[0]}` and `{elsewhere[1]}` exclude each other", code="conflict", key=elsewhere[1]
+            f"`{elsewhere[0]}` and `{elsewhere[1]}` exclude each other",
+            code="conflict",
+            key=elsewhere[1],
+            hint="the key lies in one place; leave one of them out",
         )
     if algorithm is None and elsewhere == ["path"]:
         raise BadValueError(

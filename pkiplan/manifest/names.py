@@ -44,7 +44,11 @@ def dns(text: str) -> GeneralName:
             hint="write for instance `*.example.com`",
         )
     if "*" in name:
-        raise BadValueError(f"one wildcard at most, in the leftmost label, not {shown(text)}", code="wildcard")
+        raise BadValueError(
+            f"one wildcard at most, in the leftmost label, not {shown(text)}",
+            code="wildcard",
+            hint="a wildcard stands for one label: write for instance `*.apps.example.com`",
+        )
     return GeneralName(GeneralNameKind.DNS, text[: len(text) - len(name)] + host(name))
 
 

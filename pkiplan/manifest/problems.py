@@ -82,7 +82,7 @@ class Problems:
         return Note(message=message, place=self.sources.place(mark))
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
     """Return the known word that is most like a mistaken one, or None."""
     import difflib
 
@@ -90,7 +90,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if len(candidates) > _MOST_CANDIDATES:
         candidates = [candidate for candidate in candidates if candidate[:1].casefold() == word[:1].casefold()]
     by_folded = {candidate.casefold().replace("-", "_"): candidate for candidate in candidates[:_MOST_CANDIDATES]}
-    close = difflib.get_close_matches(word.casefold().replace("-", "_"), by_folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.casefold().replace("-", "_"), by_folded, n=1, cutoff=likeness)
     return by_folded[close[0]] if close else None
 
 

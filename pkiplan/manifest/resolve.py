@@ -168,7 +168,8 @@ class _Resolver:
         self._hold(declaration, settings, element)
         if issuer is not None and isinstance(issuer.key, ExternalKey):
             summary = f"`{short_name(issuer.address)}` cannot issue: its private key lives elsewhere"
-            self._problems.error(settings.mark_of("issuer"), summary, code="external-issuer")
+            hint = "name another issuer, or give that authority a `key:` of its own"
+            self._problems.error(settings.mark_of("issuer"), summary, code="external-issuer", hint=hint)
             is_sound = False
         if not is_sound:
             self._maker.check(declaration.kind, settings)

@@ -353,7 +353,10 @@ class ResourceMaker:
         if len(given) != 1:
             if given:
                 self._error(
-                    settings.mark_of(given[1]), f"`{given[0]}` and `{given[1]}` exclude each other", code="conflict"
+                    settings.mark_of(given[1]),
+                    f"`{given[0]}` and `{given[1]}` exclude each other",
+                    code="conflict",
+                    hint="leave one of them out",
                 )
             else:
                 self._error(
@@ -377,7 +380,12 @@ class ResourceMaker:
             )
             return None
         if end is not None and start is not None and end <= start:
-            self._error(settings.mark_of("not_after"), "`not_after` is not after `not_before`", code="conflict")
+            self._error(
+                settings.mark_of("not_after"),
+                "`not_after` is not after `not_before`",
+                code="conflict",
+                hint="write a later one",
+            )
             return None
         length: timedelta | None = (
             days(count) if count is not None else lifetime if isinstance(lifetime, timedelta) else None

@@ -13,6 +13,7 @@ _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _TOKEN_END = re.compile(r"[,\]}]|\s+#|:\s|:$|\s*$")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'')
 _LONGEST_SOURCE_LINE = 400
+_QUOTED_TEMPLATE = re.compile(r"\"[^\"]*\{\{|'[^']*\{\{")
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -69,6 +70,12 @@ class Sources:
         file, line, _ = unpack(mark)
         text = self.all[file].line(line)
         return text if text is not None and len(text) <= _LONGEST_SOURCE_LINE else None
+
+    def is_template(self, mark: int) -> bool:
+        """Tell whether a quoted text with a template in it stands at a mark."""
+        file, line, column = unpack(mark)
+        text = self.all[file].line(line)
+        return text is not None and _QUOTED_TEMPLATE.match(text, column) is not None
 
     def path(self, mark: int, *, at_key: bool) -> str:
         """Return the manifest's own path of what is written at a mark (`certificates.web.days`)."""

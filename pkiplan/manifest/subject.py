@@ -8,7 +8,7 @@ from typing import Any
 
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
-from pkiplan.manifest.values import INVALID, BadValueError, Invalid, Schema, kind_of, wrong_type
+from pkiplan.manifest.values import INVALID, BadValueError, Invalid, Schema, wrong_type
 from pkiplan.model.names import (
     ATTRIBUTE_BY_OID,
     ATTRIBUTE_TYPES,
@@ -259,8 +259,7 @@ def _attribute_value(oid: str, node: Node, mark: int, problems: Problems) -> str
         return INVALID
     if node.__class__ is not str:
         hint = f'write it in quotes: `"{node}"`' if isinstance(node, Plain) and not is_null(node) else ""
-        problems.error(mark, f"expected text, not {kind_of(node)}", code="wrong-type", hint=hint)
-        return INVALID
+        return wrong_type("text", node, mark, problems, hint=hint)
     try:
         return check_value(oid, node)
     except BadValueError as bad:

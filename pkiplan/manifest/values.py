@@ -117,8 +117,16 @@ def kind_of(node: Node) -> str:
 
 def wrong_type(wanted: str, node: Node, mark: int, problems: Problems, *, hint: str = "") -> Invalid:
     """Report a value of another kind than wanted."""
+    if hint and problems.sources.is_template(mark):
+        hint = _template_hint(node)
     problems.error(mark, f"expected {wanted}, not {kind_of(node)}", code="wrong-type", hint=hint)
     return INVALID
+
+
+def _template_hint(node: Node) -> str:
+    if isinstance(node, Plain):
+        return "a template keeps the type of its value: write `{{ … | string }}`"
+    return "write `{{ … | int }}`" if isinstance(node, str) and _DECIMAL.fullmatch(node) else ""
 
 
 @dataclass(eq=False, repr=False)
@@ -272,7 +280,8 @@ class Integer:
                 return value
             problems.error(mark, f"expected {self.wanted}, not {shown(str(node))}", code="out-of-range")
             return INVALID
-        return wrong_type(self.wanted, node, mark, problems, hint=_number_hint(node))
+        hint = "write the number alone, not in a list" if isinstance(node, Sequence) else _number_hint(node)
+        return wrong_type(self.wanted, node, mark, problems, hint=hint)
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
@@ -292,7 +301,7 @@ def _number_hint(node: Node) -> str:
     if re.fullmatch(r"0x[0-9a-fA-F]{1,14}", text):
         return f"write it in decimal: `{int(text, 16)}`"
     if isinstance(node, Plain):
-        return ""
+        return "write it without a fraction" if re.fullmatch(r"[0-9]+\.[0-9]*", text) else ""
     if _DECIMAL.fullmatch(text):
         return f"write it without quotes: `{text}`"
     match = re.fullmatch(r"([0-9]{1,6}) ?(?:d|days?)", text)
@@ -323,7 +332,8 @@ class Listed(Generic[T]):
             if self.single and (kind is str or kind is Mapping or not is_null(node)):
                 one = self.element.read(node, mark, problems)
                 return INVALID if one is INVALID else self._built([one], mark, problems)
-            return wrong_type(self.wanted, node, mark, problems)
+            hint = "put them in a list: `[…, …]`" if kind is str else ""
+            return wrong_type(self.wanted, node, mark, problems, hint=hint)
         read = self.element.read
         values = [read(item, item_mark, problems) for item, item_mark in zip(node, node.marks, strict=True)]  # type: ignore[union-attr]
         if len(values) < self.least:
@@ -432,7 +442,10 @@ class Table:
                 if other is not None:
                     name, reader = other, self.other[1]
             if reader is None:
-                unknown_key(key, key_mark, [*self.keys, *self.aliases], problems, hint=self.expected.get(key, ""))
+                hint = self.expected.get(key, "")
+                if self.other is not None and key[:1].isdigit():
+                    hint = "an OID is written with dots and without leading zeros: `1.3.6.1.4.1.99999.1`"
+                unknown_key(key, key_mark, [*self.keys, *self.aliases], problems, hint=hint)
                 is_sound = False
                 continue
             if is_null(value):

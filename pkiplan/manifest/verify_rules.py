@@ -20,6 +20,7 @@ from pkiplan.model.site import VerifyRule
 # What pkiplan/verify/live/starttls.py speaks; a test compares the two.
 STARTTLS = ("smtp", "imap", "postgres", "ldap")
 _VERSIONS = {"1.2": "1.2", "1.3": "1.3"}
+_OLD_VERSIONS = dict.fromkeys(("1.0", "1.1"), "TLS 1.0 and 1.1 must not be spoken any more (RFC 8996)")
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/\s]+)):([0-9]{1,5})")
 
 
@@ -75,7 +76,9 @@ KEYS: dict[str, Key] = {
         "The name that the client asks for.",
         "each name of the server in turn",
     ),
-    "versions": Key(Listed(Choice(_VERSIONS, raw=True), of="versions"), "TLS versions.", "both", (["1.3"],)),
+    "versions": Key(
+        Listed(Choice(_VERSIONS, raw=True, forbidden=_OLD_VERSIONS), of="versions"), "TLS versions.", "both", (["1.3"],)
+    ),
     "at": Key(
         Text("a date and time by RFC 3339", moment),
         "The moment at which both sides believe to be.",

@@ -83,7 +83,7 @@ def test_every_setting_may_speak_of_the_element(tmp_path: Path) -> None:
         ("", "hosts.csv:1:1: `hosts.csv` has no header: its first line names the fields"),
         ("a,,b\n1,2,3\n", "hosts.csv:1:1: a field without a name in the header of `hosts.csv`"),
         ("a,a\n1,2\n", "hosts.csv:1:1: the header of `hosts.csv` names the field `a` twice"),
-        ("a,b\n1\n", "hosts.csv:2:1: 1 fields, the header has 2"),
+        ("a,b\n1\n", "hosts.csv:2:1: 1 field, the header has 2"),
         ('a,b\n"1,2\n', "hosts.csv:2:1: not CSV: unexpected end of data"),
         ('a,b\n1,2\n"1"x,2\n', "hosts.csv:3:1: not CSV: ',' expected after '\"'"),
         ("a,b\n1,2\n1,3\n", "site.yaml:7:15: `for_each` has the key `1` twice (hosts.csv:2:1, hosts.csv:3:1)"),

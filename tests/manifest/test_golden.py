@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from pkiplan.manifest import load_site
-from pkiplan.report.diagnostics import diagnostic_text
+from pkiplan.report.diagnostics import diagnostic_text, diagnostics_json
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "manifest"
 CASES = sorted(path.stem for path in GOLDEN.glob("*.yaml"))
@@ -33,6 +34,23 @@ def test_a_mistake_is_told(case: str) -> None:
     assert loaded.site is None
     assert text == expected.read_text("utf-8")
     assert all(diagnostic.code for diagnostic in loaded.diagnostics)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_json_says_what_the_text_says(case: str) -> None:
+    loaded = load_site([f"{case}.yaml"], variables=[], working_directory=str(GOLDEN))
+    text = diagnostic_text(loaded.diagnostics)
+
+    document = json.loads(json.dumps(diagnostics_json(loaded.diagnostics)))
+
+    assert document["error_count"] == len(document["diagnostics"]) == len(text.split("\n\n"))
+    for one, block in zip(document["diagnostics"], text.split("\n\n"), strict=True):
+        start = one["range"]["start"]
+        said = [f"{one['severity']}[{one['code']}]: {one['summary']}\n", f":{start['line']}:{start['column']}\n"]
+        said += [f"= at: {one['path']}\n"] if one["path"] else []
+        said += [f"= hint: {one['detail']}"] if one["detail"] else []
+        said += [f"= note: {note['message']}" for note in one.get("notes", ())]
+        assert [part for part in said if part not in f"{block}\n"] == []
 
 
 @pytest.mark.parametrize("case", CASES)
