@@ -281,4 +281,6 @@ def _passphrases(references: Sequence[SecretReference], open_with: OpenWith) -> 
 
 
 def _words(error: PkiplanError) -> str:
-    return "; ".join(str(error).splitlines())
+    """Say what is wrong, and the way out where the error knows one."""
+    told = (f"{each.summary} ({each.hint})" if each.hint else each.summary for each in error.diagnostics)
+    return "; ".join(" ".join(each.splitlines()) for each in told)

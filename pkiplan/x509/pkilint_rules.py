@@ -21,7 +21,9 @@ _ABOUT_PUBLIC_NAMES = frozenset({"pkix.invalid_domain_name_syntax", "pkix.invali
 @cache
 def is_installed() -> bool:
     """Tell whether pkilint is there; it is an extra and takes a second to import, so nothing else asks for it."""
-    return importlib.util.find_spec("pkilint") is not None
+    found = importlib.util.find_spec("pkilint")
+    # A directory of that name somewhere on the path is found too; it has no code of its own.
+    return found is not None and found.origin is not None
 
 
 def installed_version() -> str | None:

@@ -120,6 +120,12 @@ REFUSED = [
         id="a key of another type",
     ),
     pytest.param(
+        "key: {type: ed25519, path: given.pem}",
+        key_for(ED).private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),
+        "`ssh-keygen -p -m PKCS8 -f FILE` makes PKCS#8",
+        id="a key in OpenSSH's own form",
+    ),
+    pytest.param(
         "key: {csr: given.pem}", forged(key_for(EC)), "not signed with its own key", id="a request that proves nothing"
     ),
     pytest.param(

@@ -99,10 +99,10 @@ READ_BACK = {
             " IP Address:2001:DB8:0:0:0:0:0:2, URI:https://www.acme.example/?a=1,2;b#c, URI:spiffe://acme.example/web,"
             " email:anders@acme.example, email:ops@acme.example"
         ),
-        "UPN::ops@corp.acme.example",
+        "UPN:ops@corp.acme.example",
         "Registered ID:1.3.6.1.4.1.99999.3",
         "DirName:/O=Acme/CN=a, b",
-        "SRVName::_xmpp-client.acme.example",
+        "SRVName:_xmpp-client.acme.example",
         "Explicit Text: Försiktigt: internal use only, #1; $2",
         "X509v3 CRL Distribution Points: Full Name: URI:http://pki.acme.example/issuing.crl",
         "CA Issuers - URI:http://pki.acme.example/issuing.crt OCSP - URI:http://ocsp.acme.example",
@@ -126,7 +126,8 @@ def test_openssl_reads_what_the_manifest_says(applied: Example) -> None:
     for place, wanted in READ_BACK.items():
         command = [require("openssl"), "x509", "-in", str(applied.tree / place / "cert.pem"), "-noout", "-text"]
         ran = subprocess.run([*command, "-nameopt", "utf8,sep_comma_plus"], capture_output=True, text=True, check=True)
-        text = " ".join(ran.stdout.split())
+        # Versions differ in how many colons they write.
+        text = " ".join(ran.stdout.split()).replace("::", ":")
         missing[place] = [each for each in wanted if each not in text]
 
     assert missing == {place: [] for place in READ_BACK}
