@@ -15,6 +15,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
 from pkiplan.model.site import Site
 from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX
@@ -80,6 +81,8 @@ class Reader:
             return ()
         try:
             return tuple(sorted(os.listdir(opened)))
+        except OSError as error:
+            raise PkiplanError.of(f"cannot list {path}: {reason(error)}", code="unreadable-directory") from None
         finally:
             os.close(opened)
 

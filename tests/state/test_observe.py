@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pkiplan.cache import Cache, open_cache
+from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import Curve, EcKeySpec, KeyForm
 from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedKey, Unreadable
 from pkiplan.plan.changes import PlanOptions
@@ -262,3 +264,17 @@ def test_observing_changes_nothing(bench: Workbench) -> None:
     bench.observe()
 
     assert look() == before
+
+
+def test_a_directory_that_cannot_be_listed_is_told_and_not_taken_for_empty(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench.tree / "archive" / "authority").mkdir(parents=True)
+
+    def fails(_: int) -> list[str]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("pkiplan.state.read.os.listdir", fails)
+
+    with pytest.raises(PkiplanError, match=r"cannot list .*archive/authority: input/output error"):
+        bench.observe()

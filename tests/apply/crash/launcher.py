@@ -45,7 +45,12 @@ class Launcher:
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(Path.home()),  # not everybody's is what the system's list of users says
+                "PYTHONPATH": str(ROOT),
+                "LANG": "C.UTF-8",
+            },
             text=True,
         )
 
