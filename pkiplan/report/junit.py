@@ -11,7 +11,8 @@ from pkiplan.verify.results import CheckResult, Outcome, VerifyReport
 
 def junit_text(report: VerifyReport) -> str:
     """Write a report with one suite for each certificate and one case for each check."""
-    root = ET.Element("testsuites", _counts("pkiplan verify", report.results))
+    sampled = f", a sample: {report.sample.taken} of {report.sample.of} certificates" if report.sample else ""
+    root = ET.Element("testsuites", _counts(f"pkiplan verify{sampled}", report.results))
     for subject, group in groupby(report.results, key=lambda result: result.subject):
         results = tuple(group)
         suite = ET.SubElement(root, "testsuite", _counts(subject, results))

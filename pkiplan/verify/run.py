@@ -63,7 +63,13 @@ class Run:
                 work[pool.submit(_verify_resource, self._session, resource, depth)] = resource.address
             for rule in rules:
                 work[pool.submit(_verify_rule, self._session, rule)] = rule.connect or rule.server or ""
-            results = self._gather(work)
+            try:
+                results = self._gather(work)
+            except BaseException:
+                # Whoever interrupts waits for the handshakes that are begun, not for all that was asked.
+                self._session.is_stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         return report_of(
             results,
             stacks=tuple((stack.name, stack.version) for stack in self._session.stacks),
@@ -114,6 +120,8 @@ def _carried_out(
     session: Session, checks: Iterable[HandshakeCheck | CheckResult], stacks: tuple[TlsStack, ...]
 ) -> Iterator[CheckResult]:
     for found in checks:
+        if session.is_stopped.is_set():
+            return
         if isinstance(found, HandshakeCheck):
             yield from session.run(found, stacks)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.resource import Resource
@@ -53,6 +54,7 @@ class Session:
         self.stacks = stacks
         self.impostors = Impostors()
         self.once = MadeOnce()
+        self.is_stopped = Event()
         self._load = load
         self._parsed: ParsedPem = {}
         self._subjects: BoundedCache[Subject] = BoundedCache(64)

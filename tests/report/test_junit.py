@@ -3,7 +3,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from pkiplan.report.junit import junit_text
-from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason, report_of
+from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason, Sample, report_of
 
 
 def result(check: str, outcome: Outcome, expected: Expected = Expected.ACCEPTED, **what: object) -> CheckResult:
@@ -36,3 +36,9 @@ def test_a_report_is_suites_of_cases() -> None:
     assert "server, no client to certificate.web, pyopenssl, TLS 1.3, strict" in {
         case.get("name") for case in root.iter("testcase")
     }
+
+
+def test_a_sample_says_that_it_is_one() -> None:
+    report = report_of([result("server", Outcome.ACCEPTED)], sample=Sample(taken=20, of=401))
+
+    assert ET.fromstring(junit_text(report)).get("name") == "pkiplan verify, a sample: 20 of 401 certificates"

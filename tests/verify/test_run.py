@@ -250,3 +250,20 @@ def test_who_stands_for_others_has_its_key_at_hand() -> None:
 
     assert of(report, "certificate.n1", "control-server-wrong-name")
     assert not of(report, "certificate.n2", "control-server-wrong-name")
+
+
+def test_an_interruption_waits_for_what_is_begun_and_not_for_everything() -> None:
+    loaded: list[str] = []
+    toy = many(300)
+
+    def load(resource: Resource) -> Credential:
+        loaded.append(resource.address)
+        return toy.load(resource)
+
+    def interrupt(event: VerifyEvent) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify_site(toy.site, now=NOW, load=load, scope=FULL, progress=interrupt, jobs=2)
+
+    assert len(loaded) < 50
