@@ -14,7 +14,12 @@ def main() -> None:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"pkiplan {__version__}\n")
         return
+    import gc
+
     from pkiplan.cli.boundary import run
+
+    # A large site is a million values that all stay; looking through them for garbage every 700 takes a fifth of a run.
+    gc.set_threshold(200_000, 20, 20)
 
     sys.exit(run(arguments))
 

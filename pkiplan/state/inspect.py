@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pkiplan.cache.memory import KeyFacts, Memory
@@ -149,7 +150,7 @@ def candidate_of_certificate(content: bytes, spki_sha256: str) -> Candidate:
 
         return load_pem_certificates(content)[0].public_key()  # type: ignore[return-value] # a key that cannot sign verifies nothing
 
-    return Candidate(spki_sha256, load)
+    return Candidate(spki_sha256, cache(load))
 
 
 def candidate_of_key(content: bytes, spki_sha256: str) -> Candidate | None:
@@ -162,7 +163,7 @@ def candidate_of_key(content: bytes, spki_sha256: str) -> Candidate | None:
 
         return open_private_key(content, ()).public_key()
 
-    return Candidate(spki_sha256, load)
+    return Candidate(spki_sha256, cache(load))
 
 
 def _read_as(declared: ManagedKey | ExternalKey) -> str:

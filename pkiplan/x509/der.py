@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 INTEGER = 0x02
 BIT_STRING = 0x03
@@ -147,6 +148,7 @@ class CertificateParts:
         return () if self.listed_extensions is None else tuple(_raw_extensions(self.listed_extensions))
 
 
+@lru_cache(maxsize=64)
 def certificate_parts(certificate: bytes) -> CertificateParts:
     """Cut a DER certificate into its parts."""
     parts = single(certificate).expect(SEQUENCE).children()

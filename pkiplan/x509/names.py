@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from cryptography import x509
@@ -65,6 +66,8 @@ def _from_x509_attribute(attribute: x509.NameAttribute[str | bytes]) -> NameAttr
     return NameAttribute(attribute.oid.dotted_string, value if isinstance(value, str) else f"#{value.hex()}")
 
 
+# Most certificates of a site have one issuer.
+@lru_cache(maxsize=64)
 def parse_name(encoded: bytes) -> DistinguishedName:
     """Decode a name from its DER."""
     return from_x509_name(x509.Name.from_bytes(encoded))

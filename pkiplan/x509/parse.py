@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast, get_args
 
 from cryptography import x509
@@ -54,10 +55,16 @@ class PemBlock:
 
     def load(self) -> x509.Certificate:
         """Parse the certificate."""
-        try:
-            return x509.load_pem_x509_certificate(self.data)
-        except _UNPARSABLE:
-            raise _damaged("a certificate does not parse") from None
+        return _parsed(self.data)
+
+
+# A certificate is met several times in a row: in its own file, in its chains, when its signature is tried.
+@lru_cache(maxsize=64)
+def _parsed(block: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(block)
+    except _UNPARSABLE:
+        raise _damaged("a certificate does not parse") from None
 
 
 def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
@@ -65,6 +72,7 @@ def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
     return tuple(block.load() for block in pem_blocks(data))
 
 
+@lru_cache(maxsize=64)
 def pem_blocks(data: bytes, most: int = MOST_CERTIFICATES) -> tuple[PemBlock, ...]:
     """Find every certificate of a PEM file, in order."""
     if len(data) > LARGEST_PEM:
