@@ -13,9 +13,13 @@ import pytest
 PKILINT = Path(sys.prefix) / "pkilint"
 
 
+# Debian keeps servers where a user's PATH does not look.
+WHERE_SERVERS_LIE = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
 def require(program: str) -> str:
     """Return the path of a program, or skip; in CI a missing one is a failure."""
-    path = shutil.which(program)
+    path = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{WHERE_SERVERS_LIE}")
     if path is None:
         _missing(f"{program} is not installed: .ci/setup installs it")
     return str(path)
