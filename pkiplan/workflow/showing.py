@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pkiplan.plan.changes import Change
 
 
+NOT_AN_ADDRESS = {"unknown-address", "no-manifest"}
+
+
 def show(request: PlanRequest, subject: str) -> Shown | ShownPlan:
     """Find what an address, a PEM file or a plan file names, and describe it."""
     from pkiplan.state.saved_plans import is_plan_file
@@ -26,7 +29,17 @@ def show(request: PlanRequest, subject: str) -> Shown | ShownPlan:
         return _saved_plan(subject)
     if os.path.isfile(subject):
         return Shown(now=request.now, certificates=tuple(_certificates_in(subject)))
-    return Shown(now=request.now, certificates=tuple(_resources(make_plan(request), subject)))
+    try:
+        return Shown(now=request.now, certificates=tuple(_resources(make_plan(request), subject)))
+    except PkiplanError as error:
+        if _reads_like_a_file(subject) and {problem.code for problem in error.diagnostics} <= NOT_AN_ADDRESS:
+            hint = "name a file of certificates, a saved plan, or an address such as certificate.web"
+            raise PkiplanError.of(f"no such file: `{subject}`", hint=hint, code="missing-file") from None
+        raise
+
+
+def _reads_like_a_file(subject: str) -> bool:
+    return "/" in subject or subject.endswith((".pem", ".crt", ".cer", ".der", ".json"))
 
 
 def _saved_plan(path: str) -> ShownPlan:

@@ -74,6 +74,7 @@ def test_manifest_is_told_with_file_line_and_column(
         pytest.param(
             ("apply", "plan.json", "--yes"), "no such file: `plan.json`", id="a plan that is not there, --yes"
         ),
+        pytest.param(("show", "web.pem"), "no such file: `web.pem`", id="a certificate that is not there"),
         pytest.param(("-C", "nowhere", "plan"), "cannot work in `nowhere`", id="a directory that is not there"),
     ],
 )
