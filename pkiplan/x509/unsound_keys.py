@@ -20,15 +20,17 @@ SMALLEST_EXPONENT = (1 << 16) + 1
 # CVE-2022-26320: primes that are close together. So many rounds find what the printers at fault made in one.
 FERMAT_ROUNDS = 100
 
-# What divides a modulus up to here is no prime of a key, but damage (or malice).
-LARGEST_SMALL_PRIME = 1 << 16
+# What divides a modulus up to here is no prime of a key, but damage (or malice). Of moduli that are any odd number, as
+# after a damage, all but one in eight have such a factor, and going on to 2^16 would find only one more in forty.
+LARGEST_SMALL_PRIME = 1 << 13
 
 # CVE-2017-15361: the primes of Infineon's library are k*M + (65537^a mod M), M a primorial. Every size of key has a
 # multiple of the 39 first primes as M.
 ROCA_GENERATOR = 65537
 LARGEST_ROCA_PRIME = 167
 
-_SQUARES_MODULO_64 = frozenset(number * number % 64 for number in range(64))
+# Of a hundred numbers that are no square, about two look like one modulo this.
+_SIEVE = 64 * 63 * 65 * 11
 
 
 def weakness(public_key: CertificatePublicKeyTypes) -> str | None:
@@ -55,12 +57,24 @@ def rsa_weakness(modulus: int, exponent: int) -> str | None:
 
 def _is_factored_by_fermat(modulus: int) -> bool:
     """Fermat: n = a^2 - b^2 = (a + b)(a - b), and a is near the root of n where the factors are near each other."""
-    start = math.isqrt(modulus - 1) + 1
-    for number in range(start, start + FERMAT_ROUNDS):
-        rest = number * number - modulus
-        if rest % 64 in _SQUARES_MODULO_64 and math.isqrt(rest) ** 2 == rest:
+    number = math.isqrt(modulus - 1) + 1
+    rest = number * number - modulus
+    for _ in range(FERMAT_ROUNDS):
+        if _looks_like_a_square(rest) and math.isqrt(rest) ** 2 == rest:
             return True
+        rest += 2 * number + 1
+        number += 1
     return False
+
+
+def _looks_like_a_square(number: int) -> bool:
+    residue = number % _SIEVE
+    return all(residue % modulus in squares for modulus, squares in _squares())
+
+
+@cache
+def _squares() -> tuple[tuple[int, frozenset[int]], ...]:
+    return tuple((modulus, frozenset(root * root % modulus for root in range(modulus))) for modulus in (64, 63, 65, 11))
 
 
 def _has_roca_fingerprint(modulus: int) -> bool:
