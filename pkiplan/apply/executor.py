@@ -250,7 +250,10 @@ class _Executor:
     def _rehearse(self, rehearsal: Rehearsal, pending: Sequence[Change]) -> None:
         """Let what is whole be tried; where it may not be switched, nothing is, and nothing is removed either."""
         whole = [c.address for c in pending if c.address not in self._outcomes and c.action is not Action.REMOVE]
-        why_not = rehearsal(Waiting(frozenset(whole), self._work)) if whole else ""
+        if not whole:
+            return
+        self._tell(EventKind.NOTE, None, detail="verifying what is new before it replaces what is there")
+        why_not = rehearsal(Waiting(frozenset(whole), self._work))
         if not why_not:
             return
         for change in pending:

@@ -260,8 +260,8 @@ def test_servers_listen_on_loopback_alone(stacks: dict[str, TlsStack], monkeypat
 
 
 def test_a_program_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "SECONDS", 0.3)
-    monkeypatch.setattr("pkiplan.verify.outside.worker._FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(program, "SECONDS", 1.0)
+    monkeypatch.setattr("pkiplan.verify.outside.worker._FIRST_SECONDS", 1.0)
     path = impostor(tmp_path, "node", "echo $$ >>" + str(tmp_path / "pids") + "; echo 'I think'; exec sleep 60")
     stack = NodeStack(path, "node", "3.0.0")
 
