@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.verify.asking import of, unexpected, verified
 from tests.verify.toy_site import Toy, changed, key_pem, p256, pem, usual_site
@@ -114,6 +116,34 @@ def another_signer(toy: Toy) -> None:
     reissue(toy, "web", signed_by="authority.stranger")
 
 
+def with_extension(toy: Toy, address: str, value: x509.ExtensionType) -> None:
+    """Issue the same certificate once more, with one critical extension besides."""
+    was = toy.certificates[address]
+    issuer = toy.resources[address].issuer
+    assert issuer is not None
+    builder = x509.CertificateBuilder(
+        was.issuer, was.subject, was.public_key(), was.serial_number, was.not_valid_before_utc, was.not_valid_after_utc
+    )
+    for extension in was.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    toy.certificates[address] = builder.add_extension(value, critical=True).sign(toy.keys[issuer], SHA256())
+
+
+def unknown_extension(toy: Toy) -> None:
+    with_extension(toy, WEB, x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"\x05\x00"))
+
+
+def constrained_issuer(toy: Toy) -> None:
+    del toy.resources[NODE]
+    with_extension(toy, ISSUING, x509.NameConstraints([x509.DNSName("elsewhere.example")], None))
+
+
+def altered_signature(toy: Toy) -> None:
+    encoded = bytearray(toy.certificates[WEB].public_bytes(Encoding.DER))
+    encoded[-1] ^= 1
+    toy.certificates[WEB] = x509.load_der_x509_certificate(bytes(encoded))
+
+
 @pytest.mark.parametrize(
     ("break_it", "found"),
     [
@@ -142,6 +172,11 @@ def another_signer(toy: Toy) -> None:
             id="the leaf is an authority",
         ),
         pytest.param(without_key_identifiers, {(WEB, "server", "breaks-rfc5280")}, id="no authority key identifier"),
+        pytest.param(
+            unknown_extension, {(WEB, "server", "unknown-critical-extension")}, id="unknown critical extension"
+        ),
+        pytest.param(constrained_issuer, {(WEB, "server", "name-not-permitted")}, id="a name the issuer may not give"),
+        pytest.param(altered_signature, {(WEB, "server", "bad-signature")}, id="altered after signing"),
         pytest.param(another_signer, {(WEB, "server", "unknown-authority")}, id="signed by somebody else"),
     ],
 )

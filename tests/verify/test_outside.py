@@ -30,6 +30,8 @@ from tests.verify.toy_site import NOW, Toy, key_pem, usual_site
 STACKS = [pytest.param(name, id=name, marks=pytest.mark.judge(OUTSIDE[name][0])) for name in OUTSIDE]
 # Where the judge of a client is a server, and this program plays none.
 CLIENTS_ONLY = {"gnutls", "curl"}
+# GnuTLS has one word for whatever an issuer is not allowed; curl passes on the failed call and not why.
+IN_OTHER_WORDS = {("gnutls", "name-not-permitted"): "breaks-constraints", ("curl", "bad-signature"): "handshake-failed"}
 TOLD_THE_TIME = {"openssl", "java"}
 
 
@@ -112,6 +114,9 @@ def test_what_a_stack_cannot_do_is_not_run_and_says_why(name: str, usual: Verify
         pytest.param(breaking.name_missing, "wrong-name", id="a declared name is not in the certificate"),
         pytest.param(breaking.expired, "expired", id="expired"),
         pytest.param(breaking.not_yet_valid, "not-yet-valid", id="not yet valid"),
+        pytest.param(breaking.unknown_extension, "unknown-critical-extension", id="unknown critical extension"),
+        pytest.param(breaking.constrained_issuer, "name-not-permitted", id="a name the issuer may not give"),
+        pytest.param(breaking.altered_signature, "bad-signature", id="altered after signing"),
         pytest.param(breaking.another_signer, "unknown-authority", id="signed by somebody else"),
     ],
 )
@@ -124,7 +129,7 @@ def test_what_is_broken_is_found_by_name(
 
     outcome = stacks[name].handshake(setup(toy))
 
-    assert (outcome.accepted, outcome.reason.code) == (False, found)
+    assert (outcome.accepted, outcome.reason.code) == (False, IN_OTHER_WORDS.get((name, found), found))
 
 
 @pytest.mark.parametrize("name", STACKS)

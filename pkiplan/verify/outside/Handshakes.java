@@ -80,7 +80,11 @@ public class Handshakes {
     static String why(Throwable error) {
         List<String> words = new ArrayList<>();
         for (Throwable at = error; at != null && words.size() < 12; at = at.getCause()) {
-            words.add(at.getClass().getSimpleName() + ": " + at.getMessage());
+            // Each exception repeats what is told by the one beneath it.
+            String message = String.valueOf(at.getMessage());
+            if (!String.join("; ", words).contains(message)) {
+                words.add(at.getClass().getSimpleName() + ": " + message);
+            }
         }
         return String.join("; ", words);
     }

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkiplan.verify.outside.base import no_ml_dsa
 from pkiplan.verify.outside.program import MemoryFiles
-from pkiplan.verify.outside.words import GNUTLS, told
+from pkiplan.verify.outside.words import GNUTLS, told, unexplained
 from pkiplan.verify.results import Reason
 from pkiplan.verify.stacks.base import CLIENT, HandshakeSetup
 from pkiplan.verify.stacks.openssl_hooks import is_ip_address
@@ -46,5 +46,7 @@ class GnuTlsClient:
         """Say why the program refused, by its own words."""
         lines = [line.strip("*- ") for line in said.splitlines()]
         verdict = next((line for line in lines if line.startswith("Status:") and "NOT trusted" in line), None)
-        words = verdict or next((line for line in lines if told(line, CLIENT, GNUTLS)), None)
-        return None if words is None else told(words.removeprefix("Status: "), CLIENT, GNUTLS)
+        if verdict is not None:
+            words = verdict.removeprefix("Status: ")
+            return told(words, CLIENT, GNUTLS) or unexplained(words, CLIENT)
+        return next((found for line in lines if (found := told(line, CLIENT, GNUTLS))), None)

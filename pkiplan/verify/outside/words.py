@@ -24,6 +24,7 @@ GNUTLS = {
     "signature in the certificate is invalid": reasons.BAD_SIGNATURE,
     "chain revoked": reasons.REVOKED,
     "issuer is unknown": reasons.UNKNOWN_AUTHORITY,
+    "unknown critical extension": reasons.UNKNOWN_CRITICAL_EXTENSION,
     "key do not match": reasons.KEY_MISMATCH,
 }
 
