@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-from pkiplan.apply.executor import apply_plan
-from pkiplan.apply.lock import site_lock
-from pkiplan.apply.rehearsal import Rehearsal, Waiting
-from pkiplan.apply.results import ApplyReport, NotRun
+from pkiplan.apply.rehearsal import Waiting
+from pkiplan.apply.results import NotRun
 from pkiplan.plan.changes import PlanOptions
-from pkiplan.plan.planner import plan_site
-from pkiplan.render import render_cnf
-from pkiplan.secrets import SecretResolver
-from tests.apply.workbench import AUTHORITIES, NOW, SMALL_SITE, CnfDigests, Workbench
+from tests.apply.workbench import AUTHORITIES, SMALL_SITE, Workbench
 
 REPLACED = PlanOptions(replace=("authority.issuing", "certificate.web"))
 
@@ -26,22 +20,6 @@ def bench(tmp_path: Path) -> Workbench:
     made = Workbench(tmp_path).write(SMALL_SITE)
     made.applied()
     return made
-
-
-def apply_with(bench: Workbench, rehearsal: Rehearsal, options: PlanOptions = REPLACED) -> ApplyReport:
-    site = bench.site()
-    with site_lock(site, 0.0):
-        observed = bench.observe(opens=True)
-        plan = plan_site(site, observed.state, NOW, options=options, cnf_digests=CnfDigests(site))
-        return apply_plan(
-            site,
-            plan,
-            observed.state,
-            now=NOW,
-            resolver=SecretResolver({}),
-            cnf_texts=partial(render_cnf, site),
-            rehearsal=rehearsal,
-        )
 
 
 def contents(bench: Workbench) -> dict[str, bytes]:
@@ -72,7 +50,7 @@ def test_the_rehearsal_sees_the_new_files_and_the_disk_still_the_old(bench: Work
         assert waiting.path(web, "no-such-file") is None
         return ""
 
-    report = apply_with(bench, look)
+    report = bench.apply(REPLACED, rehearsal=look)
 
     assert report.is_complete
     assert seen == [{"authority.issuing", "certificate.web"}]
@@ -82,7 +60,7 @@ def test_the_rehearsal_sees_the_new_files_and_the_disk_still_the_old(bench: Work
 def test_what_may_not_be_switched_leaves_everything_as_it_was(bench: Workbench) -> None:
     before, names = contents(bench), bench.names()
 
-    report = apply_with(bench, lambda _: "not today")
+    report = bench.apply(REPLACED, rehearsal=lambda _: "not today")
 
     assert {result.outcome for result in report.results} == {NotRun("not today")}
     assert contents(bench) == before
@@ -94,7 +72,7 @@ def test_nothing_is_removed_either(bench: Workbench) -> None:
     bench.write(AUTHORITIES + "certificates:\n  new: {issuer: issuing, dns: [new.acme.example]}\n")
     before = contents(bench)
 
-    report = apply_with(bench, lambda _: "not today", PlanOptions(prune=True))
+    report = bench.apply(PlanOptions(prune=True), rehearsal=lambda _: "not today")
 
     assert {result.address for result in report.not_run} == {"certificate.new", "certificate.web"}
     assert contents(bench) == before
@@ -103,6 +81,6 @@ def test_nothing_is_removed_either(bench: Workbench) -> None:
 def test_where_nothing_is_made_nothing_is_rehearsed(bench: Workbench) -> None:
     bench.write(AUTHORITIES)
 
-    report = apply_with(bench, lambda _: pytest.fail("there is nothing new"), PlanOptions(prune=True))
+    report = bench.apply(PlanOptions(prune=True), rehearsal=lambda _: pytest.fail("there is nothing new"))
 
     assert report.is_complete

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pkiplan.apply.executor import apply_plan
 from pkiplan.apply.lock import site_lock
+from pkiplan.apply.rehearsal import Rehearsal
 from pkiplan.apply.results import ApplyEvent, ApplyReport
 from pkiplan.cache import Cache
 from pkiplan.errors import SecretError
@@ -124,6 +125,7 @@ class Workbench:
         stop: threading.Event | None = None,
         on_event: Callable[[ApplyEvent], None] | None = None,
         lock_timeout: float = 0.0,
+        rehearsal: Rehearsal | None = None,
     ) -> ApplyReport:
         site = self.site()
         self.events = []
@@ -147,6 +149,7 @@ class Workbench:
                 progress=progress,
                 stop=stop,
                 cache=self.cache,
+                rehearsal=rehearsal,
             )
 
     def applied(self, options: PlanOptions = DEFAULTS, **kwargs: object) -> ApplyReport:

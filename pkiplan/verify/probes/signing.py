@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import cast
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -30,7 +32,7 @@ def signing(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckR
     for usage, purpose in _USAGES.items():
         if is_for(subject.resource, usage):
             yield from path_for_purpose(session, subject, purpose, usage, depth)
-            yield from _signature(subject, usage)
+            yield from signature_checks(_CMS, subject, usage)
 
 
 def private_key(subject: Subject) -> PrivateKeyTypes:
@@ -65,26 +67,38 @@ def path_for_purpose(
         yield must_be_refused(check, subject, refusal, reasons.WRONG_PURPOSE, stack=OPENSSL, target=usage)
 
 
-def _signature(subject: Subject, usage: str) -> Iterator[CheckResult]:
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A way to sign content: how it is made and checked, and what the check and its control are called."""
+
+    check: str
+    control: str
+    make: Callable[[bytes, x509.Certificate, PrivateKeyTypes], bytes]
+    verify: Callable[[bytes, bytes, x509.Certificate], None]
+
+
+_CMS = Signature("cms-signature", "control-cms-other-content", cms.sign, cms.check)
+
+
+def signature_checks(signature: Signature, subject: Subject, usage: str) -> Iterator[CheckResult]:
+    """Check that what is signed holds, and that it holds for nothing else."""
     try:
-        signature = cms.sign(_CONTENT, subject.certificate, private_key(subject))
+        signed = signature.make(_CONTENT, subject.certificate, private_key(subject))
     except NotRunError as error:
-        yield not_run("cms-signature", subject, error.reason, stack=CRYPTOGRAPHY, target=usage)
+        yield not_run(signature.check, subject, error.reason, stack=CRYPTOGRAPHY, target=usage)
         return
     except TypeError as error:
         reason = Reason(reasons.NOT_SUPPORTED, str(error))
-        yield not_run("cms-signature", subject, reason, stack=CRYPTOGRAPHY, target=usage)
+        yield not_run(signature.check, subject, reason, stack=CRYPTOGRAPHY, target=usage)
         return
-    refusal = _refusal(signature, _CONTENT, subject)
-    yield must_hold("cms-signature", subject, refusal, stack=CRYPTOGRAPHY, target=usage)
-    forged = _refusal(signature, _CONTENT + b"and this\n", subject)
-    check = "control-cms-other-content"
-    yield must_be_refused(check, subject, forged, reasons.BAD_SIGNATURE, stack=CRYPTOGRAPHY, target=usage)
 
+    def refusal(content: bytes) -> Reason | None:
+        try:
+            signature.verify(signed, content, subject.certificate)
+        except cms.CmsError as error:
+            return Reason(reasons.BAD_SIGNATURE, str(error))
+        return None
 
-def _refusal(signature: bytes, content: bytes, subject: Subject) -> Reason | None:
-    try:
-        cms.check(signature, content, subject.certificate)
-    except cms.CmsError as error:
-        return Reason(reasons.BAD_SIGNATURE, str(error))
-    return None
+    yield must_hold(signature.check, subject, refusal(_CONTENT), stack=CRYPTOGRAPHY, target=usage)
+    other = refusal(_CONTENT + b"and this\n")
+    yield must_be_refused(signature.control, subject, other, reasons.BAD_SIGNATURE, stack=CRYPTOGRAPHY, target=usage)
