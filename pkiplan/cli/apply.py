@@ -120,10 +120,12 @@ def apply(
     verification = None if no_verify or not report.done else _verified(session, planned, report)
     if not report.is_complete:
         return statuses.FAILED
+    # What is blocked is the graver: it may also be why a rule that needs it found something unexpected.
+    status = _status_of_plan(session, planned.plan)
     if verification is not None and not verification.is_as_expected:
         session.diagnose([_IN_PLACE_BUT_UNEXPECTED])
-        return statuses.UNEXPECTED
-    return _status_of_plan(session, planned.plan)
+        return status or statuses.UNEXPECTED
+    return status
 
 
 _NOTHING_REPLACED = Diagnostic(

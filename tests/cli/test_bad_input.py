@@ -101,6 +101,20 @@ def test_damaged_key_is_blocked_and_named_when_only_results_are_wanted(applied: 
     assert "key.pem: the private key does not parse" in verified.out
 
 
+def test_what_is_blocked_weighs_more_than_what_verification_finds_because_of_it(applied: Here) -> None:
+    key = applied.directory / "pki" / "certificates" / "web" / "key.pem"
+    key.write_bytes(b"damaged")
+    ops = "  ops: {issuer: root, profile: client, subject: {common_name: ops}}\n"
+    applied.write(SITE + ops + "verify:\n  - {server: web, client: ops}\n")
+
+    run = applied.run("apply", "--yes")
+
+    assert "Apply complete: 1 created." in run.out
+    assert "error[blocked]: certificate.web is blocked" in run.err
+    assert "error[verification]" in run.err
+    assert run.status == 1
+
+
 @pytest.mark.parametrize(
     ("declared", "environment", "told"),
     [
