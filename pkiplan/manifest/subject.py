@@ -280,8 +280,12 @@ def parse_rfc4514(text: str) -> DistinguishedName:
 
 def _rdn(text: str) -> list[NameAttribute]:
     attributes = [_attribute(part) for part in _split(text, "+")]
-    if len({(attribute.oid, attribute.value) for attribute in attributes}) < len(attributes):
-        raise BadValueError(f"the same attribute twice in one RDN: {shown(text)}", code="subject-text")
+    if len({attribute.oid for attribute in attributes}) < len(attributes):
+        raise BadValueError(
+            f"the same attribute twice in one RDN: {shown(text)}",
+            code="subject-text",
+            hint="`+` joins attributes of different types (X.501, 9.3); write a comma for two of one type",
+        )
     return attributes
 
 

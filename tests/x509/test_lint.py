@@ -317,6 +317,13 @@ UNSOUND = [
         "a server with email alone",
     ),
     ("common-name-is-a-name", server(subject=name("CN=acme.example")), (root(),), "a common name that is no name"),
+    ("rdn-attributes", server(subject=name("OU=a+OU=b", "CN=www.acme.example")), (root(),), "one type twice in an RDN"),
+    (
+        "normalized-notices",
+        server(ext("policies", CertificatePolicies((Policy("1.2.3", notices=(UserNotice("a\u0308"),)),)))),
+        (root(),),
+        "a letter and its dots apart",
+    ),
     (
         "email-address-is-a-name",
         server(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 
 import pytest
+from hypothesis import given, settings
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import PkiplanError
 from pkiplan.model.extensions import SubjectAltName
 from pkiplan.model.keys import KeySpec
+from pkiplan.model.resource import Resource
 from pkiplan.x509 import pkilint_rules
 from tests.judges import require_pkilint
+from tests.render.sites import Issued, usual_site
+from tests.render.test_quoting import PROPERTY, WRITABLE, resources
 from tests.x509.chains import Workshop
 from tests.x509.test_keys import EVERY_SPEC
 from tests.x509.values import SERVER, authority, certificate, dns, ext, general, issued, replaced, self_signed
@@ -54,3 +58,24 @@ def test_it_finds_what_is_unsound_and_can_be_silenced() -> None:
     assert found
     assert all(d.code.startswith("pkilint:") and d.summary.startswith("certificate.web: ") for d in found)
     assert pkilint_rules.lint_with_pkilint(leaf, disabled={d.code for d in found}) == ()
+
+
+# What our own rules find as well, and `plan` with them.
+FOUND_BY_US_TOO = {
+    "pkilint:pkix.rdn_contains_duplicate_attribute_types",
+    "pkilint:pkix.certificate_policies_explicit_text_not_nfc_normalized",
+}
+
+
+@pytest.mark.usefixtures("pkilint")
+def test_it_finds_nothing_in_nasty_values_that_our_own_rules_do_not_find() -> None:
+    found: set[str] = set()
+
+    @settings(PROPERTY, max_examples=40)
+    @given(resource=resources(WRITABLE))
+    def lint(resource: Resource) -> None:
+        certificate = Issued(usual_site(resource)).certificate(resource)
+        found.update(each.code for each in pkilint_rules.lint_with_pkilint(certificate))
+
+    lint()
+    assert found <= FOUND_BY_US_TOO

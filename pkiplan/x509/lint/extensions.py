@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from pkiplan.model.extensions import (
@@ -95,6 +96,16 @@ def policies(subject: Subject) -> Iterator[str]:
                 yield f"a notice of policy {policy.oid} has {len(notice.text or '')} characters, allowed are 200"
             if (notice.organization is None) is bool(notice.numbers):
                 yield f"a notice of policy {policy.oid} needs organization and numbers together"
+
+
+def normalized_notices(subject: Subject) -> Iterator[str]:
+    """RFC 5280, 4.2.1.4: the text of a notice is in Unicode's normal form C."""
+    value = _value(subject, "policies")
+    if isinstance(value, CertificatePolicies):
+        for policy in value.policies:
+            for notice in policy.notices:
+                if notice.text is not None and not unicodedata.is_normalized("NFC", notice.text):
+                    yield f"a notice of policy {policy.oid} is not in normal form C: `{notice.text}`"
 
 
 def policy_constraints(subject: Subject) -> Iterator[str]:

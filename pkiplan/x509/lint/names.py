@@ -24,6 +24,14 @@ def subject_attributes(subject: Subject) -> Iterator[str]:
             yield f"subject: {problem}"
 
 
+def rdn_attributes(subject: Subject) -> Iterator[str]:
+    """X.501, 9.3: the attributes of one RDN are of different types."""
+    for rdn in subject.name.rdns:
+        oids = [attribute.oid for attribute in rdn]
+        for oid in sorted({oid for oid in oids if oids.count(oid) > 1}):
+            yield f"subject: an RDN has {oids.count(oid)} attributes of type {oid}"
+
+
 def alternative_names(subject: Subject) -> Iterator[str]:
     """RFC 5280, 4.2.1.6, and RFC 9549: names are written as their kind wants it."""
     extension = subject.extension("subject_alt_name")
