@@ -8,7 +8,6 @@ so that a reader who resolved `..data` just before can still open what it found 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +15,7 @@ from datetime import datetime
 from pkiplan.apply import filesystem
 from pkiplan.apply.filesystem import Placement
 from pkiplan.apply.tree import PRIVATE_DIRECTORY, parts_of
-from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX
-
-_GENERATION = re.compile(r"\.\.\d{8}T\d{6}Z-[0-9a-f]{8}(?:-[0-9a-z]+)?")
+from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX, is_generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +31,12 @@ def generation_of_run(now: datetime, run: str) -> Generation:
     return Generation(f"{STAGED_PREFIX}{now:%Y%m%dT%H%M%SZ}-{run}", run)
 
 
-def is_generation(name: str) -> bool:
-    """Tell whether a name is one that pkiplan gives to generations."""
-    return _GENERATION.fullmatch(name) is not None
-
-
 def current_generation(directory: int) -> str | None:
-    """Return the name of the current generation, or None where `..data` is missing or not one of ours."""
+    """Return the name of the current generation, or None where `..data` is missing, leads nowhere or is not ours."""
     target = filesystem.link_target(directory, DATA_LINK)
-    return target if target is not None and is_generation(target) else None
+    if target is None or not is_generation(target) or not filesystem.is_directory(directory, target):
+        return None
+    return target
 
 
 def begin(directory: int, generation: Generation) -> int:

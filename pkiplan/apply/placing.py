@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pkiplan.apply import archive
+from pkiplan.apply import archive, filesystem, generations
 from pkiplan.apply.work import Work
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found
 from pkiplan.model.resource import CERTIFICATE_FILE, Resource
 from pkiplan.model.site import Site
-from pkiplan.model.tree import archive_path
+from pkiplan.model.tree import archive_path, is_generation
 from pkiplan.plan.changes import Change, KeyStep
 
 
@@ -20,8 +20,22 @@ def prepare(work: Work, resource: Resource, change: Change) -> str | None:
         with work.tree.directory(resource.directory) as directory:
             place = archive_path(resource.kind, resource.id, resource.element)
             kept = archive.keep(work.tree, place, work.now, _old_serial(work, change), directory, replaced)
-    work.stage_of(change.address).publish()
+    stage = work.stage_of(change.address)
+    if stage.names:
+        _keep_left_behind(work, resource)
+    stage.publish()
     return kept
+
+
+def _keep_left_behind(work: Work, resource: Resource) -> None:
+    """Move generations to which no link leads into the archive: a key may be in them."""
+    place = archive_path(resource.kind, resource.id, resource.element)
+    with work.tree.directory(resource.directory) as directory:
+        if generations.current_generation(directory) is not None:
+            return
+        for name in filesystem.names_in(directory):
+            if is_generation(name) and name != work.generation.name:
+                archive.move_in(work.tree, place, work.now, None, directory, name)
 
 
 def settle(work: Work, resource: Resource, change: Change, before: str | None) -> bool:

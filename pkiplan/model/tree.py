@@ -9,12 +9,15 @@
 
 from __future__ import annotations
 
+import re
+
 from pkiplan.model.resource import Kind
 
 # Kubernetes' secret volumes use the same name: https://kubernetes.io/docs/concepts/configuration/secret/
 DATA_LINK = "..data"
 # Generations, and files of an authority that wait for their switch, start so; nobody else's files do.
 STAGED_PREFIX = ".."
+_GENERATION = re.compile(r"\.\.\d{8}T\d{6}Z-[0-9a-f]{8}(?:-[0-9a-z]+)?")
 
 CONTROL_DIRECTORY = ".pkiplan"
 LOCK_FILE = "lock"
@@ -38,6 +41,11 @@ LARGEST_PEM = 1024 * 1024
 LARGEST_INDEX = 256 * 1024 * 1024
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+-")
+
+
+def is_generation(name: str) -> bool:
+    """Tell whether a name is one that pkiplan gives to generations."""
+    return _GENERATION.fullmatch(name) is not None
 
 
 def is_database_file(name: str) -> bool:

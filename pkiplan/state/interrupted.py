@@ -18,11 +18,12 @@ _LARGEST_JOURNAL = 64 * 1024 * 1024
 class JournalView:
     """A journal at one instant: its digest, what it says of interruption, and which file stands for which.
 
-    `staged` maps the path of a file to the one that takes its place: of a resource whose switch has begun, the new
-    files are what counts, be they in their places yet or not.
+    `run` marks what it made ready. `staged` maps the path of a file to the one that takes its place: of a resource
+    whose switch has begun, the new files are what counts, be they in their places yet or not.
     """
 
     digest: str = ""
+    run: str = ""
     interrupted: tuple[str, ...] = ()
     staged: dict[str, str] = field(default_factory=dict)
 
@@ -40,7 +41,7 @@ def read_journal(site: Site) -> JournalView:
         for files in entries.unfinished.values()
         for file in files
     }
-    return JournalView(read.value.facts.sha256, _told(entries), staged)
+    return JournalView(read.value.facts.sha256, entries.run, _told(entries), staged)
 
 
 def _absolute(site: Site, directory: str) -> str:

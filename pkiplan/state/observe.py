@@ -17,10 +17,11 @@ from pkiplan.model.observed import (
     ObservedKey,
     ObservedResource,
     ObservedState,
+    Unreadable,
 )
 from pkiplan.model.resource import CNF_FILE, Kind, Resource
 from pkiplan.model.site import Site
-from pkiplan.model.tree import ARCHIVE_DIRECTORY, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
+from pkiplan.model.tree import ARCHIVE_DIRECTORY, DATA_LINK, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
 from pkiplan.state.inspect import (
     Candidate,
     OpenWith,
@@ -118,6 +119,8 @@ def _observe_once(
         return found
 
     key_bytes = read(resource.key.path)
+    if isinstance(key_bytes, Missing) and not resource.is_authority:
+        key_bytes = _left_behind(site, resource, directory) or key_bytes
     key = inspect_key(key_bytes, resource.key, memory, open_with)
     certificate_bytes = read(site.certificate_path(resource) if resource.cert_path else "cert.pem")
     certificate = inspect_certificate(certificate_bytes, candidates, memory)
@@ -131,6 +134,20 @@ def _observe_once(
         ObservedResource(key=key, certificate=certificate, files=files),
         digests,
         _candidates(key_bytes, key, certificate_bytes, certificate) if resource.is_authority else (),
+    )
+
+
+def _left_behind(site: Site, resource: Resource, directory: ResourceDirectory) -> Unreadable | None:
+    """Find a key that is there, though nothing leads to it: a tree that was copied without its links has lost none."""
+    generation = directory.left_behind(resource.key.path)
+    if generation is None or isinstance(generation, Unreadable):
+        return generation
+    run = read_journal(site).run
+    if run and f"-{run}" in generation:  # made ready by an apply that runs, or that the next one tidies up after
+        return None
+    return Unreadable(
+        f"it lies in `{generation}`, to which no link leads any more; in {resource.directory}, "
+        f"`ln -sfn {generation} {DATA_LINK}; ln -sf {DATA_LINK}/* .` makes the links again"
     )
 
 

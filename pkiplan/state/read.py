@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
 from pkiplan.model.site import Site
-from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX
+from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX, is_generation
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a named pipe in the place of a file must not make `plan` wait for ever.
@@ -156,6 +156,21 @@ class ResourceDirectory:
         if "/" in name:
             return self._read_below(name, limit)
         return self._read_here(self._opened, name, f"{DATA_LINK}/{name}", name, limit)
+
+    def left_behind(self, name: str) -> str | Unreadable | None:
+        """Name the latest generation that holds a file, where `..data` names none; None where all is in order."""
+        if not isinstance(self._opened, int) or self._generation is not None:
+            return None
+        try:
+            generations = sorted(filter(is_generation, os.listdir(self._opened)), reverse=True)
+            for generation in generations:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    facts = os.stat(f"{generation}/{name}", dir_fd=self._opened, follow_symlinks=False)
+                    if stat.S_ISREG(facts.st_mode):
+                        return generation
+        except OSError as error:
+            return Unreadable(reason(error))
+        return None
 
     def has_moved_on(self) -> bool:
         """Tell whether another generation became the current one since the directory was opened."""

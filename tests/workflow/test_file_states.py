@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,11 @@ State = Callable[[Path], None]
 
 def content(change: Callable[[bytes], bytes]) -> State:
     """Write other bytes into the file, through whatever links lead to it."""
-    return lambda path: path.write_bytes(change(path.read_bytes())) and None
+
+    def written(path: Path) -> None:
+        path.write_bytes(change(path.read_bytes()))
+
+    return written
 
 
 def other_file(name: str, *, appended: bool = False, first: bool = False) -> State:
@@ -164,7 +169,8 @@ MENDED = [
                  id="a chain with the root"),
     pytest.param(f"{LEAF}/fullchain.pem", other_file("certificates/web/chain.pem"), {WEB: Action.REENCODE},
                  id="a fullchain without its certificate"),
-    pytest.param(f"{LEAF}/..data", Path.unlink, {WEB: Action.CREATE}, id="a removed link to the generation"),
+    pytest.param(f"{LEAF}/..data", lambda path: shutil.rmtree(path.resolve()), {WEB: Action.CREATE},
+                 id="a removed generation"),
     pytest.param(LEAF, shutil.rmtree, {WEB: Action.CREATE}, id="a removed directory"),
 ]  # fmt: skip
 
@@ -230,6 +236,39 @@ def test_what_cannot_be_used_is_blocked_and_stays_as_it_is(place: Place, name: s
     assert os.path.lexists(path)
     (change,) = plan.changes
     assert f"pki/{name.replace('..data', 'key.pem')}" in change.way_out
+
+
+def links_are_lost(place: Place) -> Path:
+    """Do what a copy without links does to a tree; answer where the files still are."""
+    directory = place.file(LEAF)
+    generation = directory.joinpath("..data").resolve()
+    for path in directory.iterdir():
+        if path.is_symlink():
+            path.unlink()
+    return generation
+
+
+def test_a_key_to_which_no_link_leads_is_not_missing_and_the_way_out_brings_it_back(place: Place) -> None:
+    key = links_are_lost(place).joinpath("key.pem").read_bytes()
+
+    (change,) = place.apply().changes
+    assert (change.action, change.address) == (Action.BLOCKED, WEB)
+    told = re.search(r"`(ln [^`]*)`", change.findings[0].message)
+    assert told is not None
+    subprocess.run(told[1], shell=True, check=True, cwd=place.file(LEAF))
+
+    assert place.plan().changes == ()
+    assert place.file(f"{LEAF}/key.pem").read_bytes() == key
+
+
+def test_a_key_to_which_no_link_leads_goes_to_the_archive_when_a_new_one_is_asked_for(place: Place) -> None:
+    key = links_are_lost(place).joinpath("key.pem").read_bytes()
+
+    plan = place.apply(replace=(WEB,), rekey=True)
+
+    assert [change.action for change in plan.changes] == [Action.REKEY]
+    assert [path.read_bytes() for path in place.file("archive").rglob("key.pem")] == [key]
+    assert place.plan().changes == ()
 
 
 # Root reads everything, so that another user has to plan.
