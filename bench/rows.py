@@ -112,9 +112,7 @@ def _apply(leaves: int, cores: int, shop: Workshop) -> Measured:
 def _rsa(shop: Workshop) -> Measured:
     leaves = shop.size(200)
     ours = _fresh_apply(shop, leaves, jobs=2, key="{type: rsa, size: 2048}")
-    return _ratio(
-        paired(ours, shop.peer("genrsa.sh", shop.empty, str(leaves), prepare=shop.clear), pairs=shop.few(200))
-    )
+    return _ratio(paired(ours, shop.peer("genrsa.sh", shop.empty, str(leaves), prepare=shop.clear), pairs=shop.twice))
 
 
 def _shell(shop: Workshop) -> Measured:
@@ -133,7 +131,7 @@ def _ansible(shop: Workshop) -> Measured:
 
 def _verify(shop: Workshop) -> Measured:
     site = shop.applied(shop.size(1_000), Shape.EXPLICIT)
-    return _ratio(paired(shop.pkiplan("verify", site=site), shop.peer("verify_loop.py", site), pairs=shop.few(1_000)))
+    return _ratio(paired(shop.pkiplan("verify", site=site), shop.peer("verify_loop.py", site), pairs=shop.twice))
 
 
 def _per_leaf(what: str, shop: Workshop) -> Measured:

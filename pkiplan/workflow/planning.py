@@ -155,7 +155,7 @@ def make_plan_again(planned: PlannedSite) -> PlannedSite:
     loaded, site = planned.loaded, planned.site
     was_opened = planned.resolver is not None and any(_needed_secrets(site, planned.observed.state, planned.plan))
     inputs = {os.path.abspath(read.path): read.sha256 for read in loaded.inputs}
-    if not was_opened and is_unchanged(inputs, loaded.looks):
+    if not was_opened and site.templates is None and is_unchanged(inputs, loaded.looks):
         observed = observe_site(site, cache=open_cache())
         if observed == planned.observed:
             return planned

@@ -23,7 +23,9 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
     from pkiplan.plan.turning_point import first_renewal
 
     plan, site, now = planned.plan, planned.site, planned.request.now
-    if plan.changes or plan.warnings or plan.refusals or plan.interrupted or _names_an_owner(planned):
+    if plan.changes or plan.warnings or plan.refusals or plan.interrupted:
+        return None
+    if _names_an_owner(planned):
         return None
     if site.templates is not None:  # which of its own files a template reads shows only when it is rendered
         return None
@@ -44,7 +46,7 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
 
 
 def _names_an_owner(planned: PlannedSite) -> bool:
-    """Tell whether names of users or groups take part: what they mean is not in the tree."""
+    """Tell whether names of users or groups take part."""
     attributes = [
         attributes
         for resource in planned.site

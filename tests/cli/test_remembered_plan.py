@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import pkiplan
 from pkiplan.cache import remembered_plan
 from pkiplan.cache.tree_digest import wait_for_next_tick
 from pkiplan.cli import remembered
@@ -230,6 +231,21 @@ def test_what_the_tree_does_not_hold_is_no_evidence(here: Here, manifest: str) -
     here.run("plan", "--allow-outside")
 
     assert list((here.directory.parent / "cache/pkiplan").glob("*.plan")) == []
+
+
+def test_a_template_of_the_sites_own_changes_the_answer(here: Here) -> None:
+    here.write(SITE.replace("site: acme\n", "site: acme\ntemplates: templates\n"))
+    templates = here.directory / "templates"
+    templates.mkdir()
+    ours = Path(pkiplan.__file__).parent / "render/templates/certificate.cnf.j2"
+    shutil.copy(ours, templates)
+    here.run("apply", "--yes", "--no-verify")
+    wait_for_next_tick()
+    assert here.run("plan").out == NOTHING
+
+    (templates / ours.name).write_text("# mine\n" + ours.read_text())
+
+    assert "re-encode" in here.run("plan").out
 
 
 def test_a_pattern_that_matches_another_file_is_another_site(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
