@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from pkiplan.diagnostics import Diagnostic, Place
 from pkiplan.manifest.files import Files
 from pkiplan.manifest.for_each import Element
 from pkiplan.manifest.nodes import Mapping, Node, Templated, is_null, is_templated
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.templates import Templates, mentions_each
+
+_AND_OTHERS = " and others"
 
 
 class Context:
@@ -20,6 +23,7 @@ class Context:
         self.templates = Templates(problems)
         self.names: dict[str, Any] = {}
         self._names_of_element: dict[str, Any] = {}
+        self._told: dict[tuple[str, Place | None], int] = {}
 
     def names_for(self, element: Element | None) -> dict[str, Any]:
         """Return what templates see beneath an element of `for_each`, until those of another are asked for."""
@@ -65,12 +69,23 @@ class Context:
         return self.render_static(value) if isinstance(value, Mapping) else value
 
     def name_element(self, start: int, element: Element) -> None:
-        """Say in the problems from `start` on which element they are about."""
+        """Say which element the problems from `start` on are about; what several have in common is told once."""
         from dataclasses import replace
 
         from pkiplan.diagnostics import Note
 
-        note = Note(message=f"for the element {shown(element.key)}", place=element.place)
-        for index in range(start, len(self.problems.found)):
-            found = self.problems.found[index]
-            self.problems.found[index] = replace(found, notes=(*found.notes, note))
+        found = self.problems.found
+        kept: list[Diagnostic] = []
+        for problem in found[start:]:
+            key = (problem.summary, problem.place)
+            first = self._told.get(key)
+            if first is None:
+                self._told[key] = start + len(kept)
+                note = Note(message=f"for the element {shown(element.key)}", place=element.place)
+                kept.append(replace(problem, notes=(*problem.notes, note)))
+            elif not found[first].notes[-1].message.endswith(_AND_OTHERS):
+                *notes, last = found[first].notes
+                found[first] = replace(
+                    found[first], notes=(*notes, replace(last, message=f"{last.message}{_AND_OTHERS}"))
+                )
+        found[start:] = kept

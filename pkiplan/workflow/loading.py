@@ -28,13 +28,15 @@ class Validation:
 
 
 def find_manifest(argument: str | None) -> str:
-    """Return the manifest that a command shall read: the file named, or the default one of a directory."""
+    """Return what a command shall read: the file named, the default one of a directory, or a directory of others."""
     if argument is not None and not os.path.isdir(argument):
         return argument
     candidates = [os.path.join(argument or "", name) for name in DEFAULT_MANIFESTS]
     for path in candidates:
         if _is_file(path):
             return path
+    if argument is not None and any(name.endswith((".yaml", ".yml")) for name in sorted(os.listdir(argument))):
+        return argument  # all of its manifests, none of which names the others
     raise PkiplanError.of(
         f"no manifest here: neither {candidates[0]} nor {candidates[1]} exists",
         hint="name one (`pkiplan plan FILE`), change there (`pkiplan -C DIR plan`), or start one with `pkiplan init`",

@@ -248,6 +248,26 @@ def test_errors_as_json_where_json_is_asked_for(here: Here) -> None:
     assert json.loads(run.out)["diagnostics"][0]["code"] == "no-manifest"
 
 
+def test_validate_takes_several_files_and_directories(site: Here) -> None:
+    (site.directory / "teams").mkdir()
+    site.write("certificates: {b: {issuer: root, dns: [b.example]}}\n", "teams/b.yaml")
+    site.write("certificates: {c: {issuer: root, dns: [c.example]}}\n", "teams/c.yml")
+    site.write("certificates: {d: {issuer: rot, dns: [d_.example]}}\n", "wrong.yaml")
+
+    assert site.run("validate", "site.yaml", "teams").out == "Valid: 1 authority, 3 certificates.\n"
+    assert site.run("validate", "site.yaml", "teams/b.yaml", "teams").out == "Valid: 1 authority, 3 certificates.\n"
+    wrong = site.run("validate", ".", "teams", "wrong.yaml", "missing.yaml")
+    assert wrong.status == 1
+    assert [line for line in wrong.err.splitlines() if line.startswith("error")] == [
+        "error[missing-file]: no such file: `missing.yaml`",
+        "error[unknown-issuer]: unknown issuer `rot`",
+        "error[dns-name]: an underscore in the DNS name `d_.example`",
+    ]
+    data = json.loads(site.run("validate", ".", "teams", "wrong.yaml", "missing.yaml", "--json").out)
+    assert [one["code"] for one in data["diagnostics"]] == ["missing-file", "unknown-issuer", "dns-name"]
+    assert data["diagnostics"][1]["range"]["filename"] == "wrong.yaml"
+
+
 def test_init_plan_apply(here: Here) -> None:
     made = here.run("init")
 

@@ -202,6 +202,14 @@ def test_inventories_that_are_refused(tmp_path: Path, name: str, content: str, m
     assert any(mistake in found for found in mistakes(loaded)), mistakes(loaded)
 
 
+def test_a_mistake_of_many_elements_is_told_once(tmp_path: Path) -> None:
+    found = load_text(tmp_path, text_for("[a, b_, c]", "{{ each.key }}.{{ domain }}")).diagnostics
+
+    assert [(one.summary, [note.message for note in one.notes]) for one in found] == [
+        ("undefined variable `domain`", ["for the element `a` and others"])
+    ]
+
+
 def test_an_executable_inventory_is_a_script(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("a\n")
     (tmp_path / "hosts").chmod(0o755)

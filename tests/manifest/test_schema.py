@@ -166,6 +166,8 @@ def test_every_yaml_block_of_the_docs_that_is_a_manifest_loads_and_validates(tmp
         (directory / "teams" / "orders.yaml").write_text(
             "certificates: {orders: {issuer: issuing, dns: [orders.acme.example]}}\n"
         )
+        (directory / "hosts").mkdir()
+        (directory / "hosts" / "c1.yaml").write_text("name: gateway\n")
         (directory / "hosts.csv").write_text("name,site\na1,lund\n")
         (directory / "hosts.yaml").write_text("fleet: [b1]\n")
         (directory / "hosts.ini").write_text("[web]\nweb[01:02]\n")
@@ -174,6 +176,22 @@ def test_every_yaml_block_of_the_docs_that_is_a_manifest_loads_and_validates(tmp
         assert loaded.site is not None, (block, loaded.diagnostics)
         for document in documents(block):
             validator().validate(document)
+
+
+def test_the_docs_list_what_expressions_can_call() -> None:
+    import re
+
+    from pkiplan.manifest.functions import FILTERS, MAP_METHODS, TESTS, TEXT_METHODS
+
+    text = (ROOT / "docs" / "manifest.md").read_text("utf-8")
+    section = text[text.index("* Filters:") : text.index("A text has at most 64 KiB")]
+    filters, methods, tests = (set(re.findall(r"`([a-z]+)`", part)) for part in section.split("\n* "))
+    aliases = {"count", "d"}
+    tests.discard("is")
+
+    assert filters == set(FILTERS) - aliases
+    assert methods == {*TEXT_METHODS, *MAP_METHODS}
+    assert tests == {name for name in TESTS if name.isalpha()}
 
 
 def test_the_schema_can_be_read_as_json() -> None:
