@@ -91,6 +91,16 @@ class Subject:
             self._identity = self._make_identity()
         return self._identity
 
+    @property
+    def has_key(self) -> bool:
+        """Tell whether the private key can be had; a damaged one counts, since whoever uses it finds that."""
+        try:
+            return bool(self.identity.key_pem)
+        except NotRunError:
+            return False
+        except UnusableError:
+            return True
+
     def _make_identity(self) -> Identity:
         if self._why_no_key is not None:
             raise NotRunError(self._why_no_key)

@@ -242,6 +242,16 @@ def test_a_peer_whose_key_is_elsewhere_is_judged_by_its_path() -> None:
     assert unexpected(broken) == {("certificate.ops", "path", "wrong-purpose")}
 
 
+def test_a_peer_whose_key_cannot_be_opened_is_judged_by_its_path() -> None:
+    toy = usual_site()
+    toy.leaf("web", "authority.issuing", names=["www.toy.example"], actual={"days": (-30, -1)})
+    del toy.keys["certificate.web"]
+
+    report = verified(toy, VerifyScope())
+
+    assert ("certificate.web", "path", "expired") in unexpected(report)
+
+
 def test_who_stands_for_others_has_its_key_at_hand() -> None:
     toy = many(3)
     with_key_elsewhere(toy, "certificate.n0")

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from cryptography import x509
 
-from pkiplan.model.keys import ExternalKey
 from pkiplan.model.resource import Resource
 from pkiplan.verify import reasons
 from pkiplan.verify.credentials import Subject
@@ -24,10 +23,10 @@ _MOMENT = timedelta(seconds=1)
 def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResult]:
     """Check the path of a certificate that no handshake judges, and that it is refused when it should be.
 
-    A TLS peer whose key is somewhere else is judged here too, for what it is used for.
+    A TLS peer whose key is somewhere else, or cannot be opened, is judged here too, for what it is used for.
     """
     purposes = _purposes(subject.resource)
-    if purposes and not isinstance(subject.resource.key, ExternalKey):
+    if purposes and subject.has_key:
         return
     certificate, above, anchor = subject.certificate, _above(session, subject), subject.anchor
     for usage, purpose in purposes.items() or [("", Purpose.ANY)]:
