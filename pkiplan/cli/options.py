@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pkiplan.cli.addresses import addresses
 from pkiplan.errors import PkiplanError
 
 if TYPE_CHECKING:
@@ -38,16 +39,29 @@ At = Annotated[
 ]
 Targets = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="ADDRESS", help="Only this resource (globs too) and what it depends on."),
+    typer.Option(
+        "--target",
+        metavar="ADDRESS",
+        help="Only this resource (globs too) and what it depends on.",
+        autocompletion=addresses,
+    ),
 ]
 Replace = Annotated[
-    list[str] | None, typer.Option("--replace", metavar="ADDRESS", help="Renew this resource although it is sound.")
+    list[str] | None,
+    typer.Option(
+        "--replace", metavar="ADDRESS", help="Renew this resource although it is sound.", autocompletion=addresses
+    ),
 ]
 Rekey = Annotated[bool, typer.Option("--rekey", help="Give a new key to what --replace names.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Remove what was made by pkiplan and is no longer declared.")]
 Allow = Annotated[
     list[str] | None,
-    typer.Option("--allow", metavar="ADDRESS", help="Allow that this authority is re-keyed or removed."),
+    typer.Option(
+        "--allow",
+        metavar="ADDRESS",
+        help="Allow that this authority is re-keyed or removed.",
+        autocompletion=addresses,
+    ),
 ]
 AllowMany = Annotated[
     bool, typer.Option("--allow-many", help="Allow that more than half of a site is modified, re-keyed or removed.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pkiplan.cli import options, statuses
+from pkiplan.cli.addresses import addresses
 from pkiplan.cli.session import session_of
 from pkiplan.errors import PkiplanError
 
@@ -31,7 +32,9 @@ def show(
     subject: Annotated[
         str,
         typer.Argument(
-            metavar="ADDRESS|FILE|PLANFILE", help="A resource such as certificate.web, a PEM file, or a saved plan."
+            metavar="ADDRESS|FILE|PLANFILE",
+            help="A resource such as certificate.web, a PEM file, or a saved plan.",
+            autocompletion=addresses,
         ),
     ],
     *,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pkiplan.cli import consent, options, statuses
+from pkiplan.cli.addresses import addresses
 from pkiplan.cli.progress import verify_progress
 from pkiplan.cli.session import Session, session_of
 from pkiplan.errors import PkiplanError
@@ -51,10 +52,19 @@ def verify(
         typer.Option("--with", metavar="STACKS", help="Also by these programs: openssl, gnutls, curl, node, java."),
     ] = None,
     trace: Annotated[
-        str | None, typer.Option("--trace", metavar="ADDRESS", help="Show one handshake of this server, step by step.")
+        str | None,
+        typer.Option(
+            "--trace",
+            metavar="ADDRESS",
+            help="Show one handshake of this server, step by step.",
+            autocompletion=addresses,
+        ),
     ] = None,
     client: Annotated[
-        str | None, typer.Option("--client", metavar="ADDRESS", help="With --trace: the client's certificate.")
+        str | None,
+        typer.Option(
+            "--client", metavar="ADDRESS", help="With --trace: the client's certificate.", autocompletion=addresses
+        ),
     ] = None,
     tls: Annotated[
         str | None, typer.Option("--tls", metavar="VERSION", help="With --trace: TLS 1.2 or, without it, 1.3.")
