@@ -19,6 +19,7 @@ from pkiplan.verify.outside.runtimes import NodeStack
 from pkiplan.verify.outside.worker import Worker
 from pkiplan.verify.probes.client import mutual_setup
 from pkiplan.verify.probes.server import server_setup
+from pkiplan.verify.results import Reason
 from pkiplan.verify.session import Session
 from pkiplan.verify.stacks.base import HandshakeOutcome, HandshakeSetup, TlsStack
 from pkiplan.verify.stacks.pyopenssl import PyOpenSslStack
@@ -279,6 +280,16 @@ def test_a_program_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_program_that_has_gone_is_no_crash(name: str, pretenders: Path) -> None:
+    with outside_stacks([name]) as made:
+        (pretenders / OUTSIDE[name][0]).unlink()
+        outcome = made[0].handshake(setup())
+
+    assert not outcome.accepted
+    assert outcome.reason == Reason("handshake-failed", "the program cannot be run: no such file or directory")
 
 
 def test_an_answer_to_another_question_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ExternalKey
 from pkiplan.model.resource import Resource
 from pkiplan.verify import Outcome, VerifyEvent, VerifyReport, VerifyScope, verify_site
 from pkiplan.verify.credentials import Credential
+from pkiplan.verify.stacks.base import HandshakeOutcome, HandshakeSetup
+from pkiplan.verify.stacks.pyopenssl import PyOpenSslStack
 from tests.verify.asking import FULL, of, outcomes, unexpected, verified
 from tests.verify.toy_site import NOW, Toy, usual_site
 
@@ -98,6 +104,28 @@ def test_no_control_shows_a_certificate_that_the_site_signed_but_for_its_own(usu
             assert result.server == "throw-away server"
         elif result.check.startswith("control-client"):
             assert (result.server, result.client) == ("throw-away server", "throw-away client")
+
+
+def test_no_key_of_the_site_signs_a_control() -> None:
+    """Whatever is shown in a handshake is either a certificate of the site, or by a key that is none of the site's."""
+    toy = usual_site()
+    shown: set[x509.Certificate] = set()
+
+    class Watching(PyOpenSslStack):
+        def handshake(self, setup: HandshakeSetup) -> HandshakeOutcome:
+            shown.update(setup.all_certificates)
+            return super().handshake(setup)
+
+    verified(toy, stacks=(Watching(),))
+
+    of_the_site = set(toy.certificates.values())
+    impostors = shown - of_the_site
+    assert of_the_site <= shown
+    assert {"CN=web", "CN=ops", "CN=issuing", "CN=root"} <= {one.subject.rfc4514_string() for one in impostors}
+    for impostor in impostors:
+        for key in toy.keys.values():
+            with pytest.raises(InvalidSignature):
+                key.public_key().verify(impostor.signature, impostor.tbs_certificate_bytes, ECDSA(SHA256()))
 
 
 def test_a_self_signed_certificate_is_its_own_trust_anchor() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from pkiplan.verify.reasons import HANDSHAKE_FAILED
 from pkiplan.verify.results import ACCEPTED, Reason
 from pkiplan.verify.stacks.base import TLS_1_2, HandshakeOutcome, HandshakeSetup
 from pkiplan.verify.stacks.kinds import has_ml_dsa_key, needs_ml_dsa
@@ -16,7 +17,11 @@ ML_DSA_SINCE = (3, 5)
 def timed(shake_hands: Callable[[], Reason]) -> HandshakeOutcome:
     """Run a handshake and take the time."""
     started = time.perf_counter()
-    reason = shake_hands()
+    try:
+        reason = shake_hands()
+    except OSError as error:
+        # The program has gone since it said which one it is, or the machine has no processes or files left.
+        reason = Reason(HANDSHAKE_FAILED, f"the program cannot be run: {(error.strerror or str(error)).lower()}")
     return HandshakeOutcome(accepted=reason is ACCEPTED, reason=reason, seconds=time.perf_counter() - started)
 
 
