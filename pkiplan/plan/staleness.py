@@ -143,9 +143,19 @@ def _apart(before: Change | None, after: Change | None, when: str) -> str:
     then, now = _told(before), _told(after)
     if before is None or after is None or then != now:
         return f"{then} when the plan was made ({when}), now {now}"
+    more, less = _reasons_beside(before, after), _reasons_beside(after, before)
+    if more or less:
+        told = [f"also: {several(more)}"] * bool(more) + [f"no longer: {several(less)}"] * bool(less)
+        return f"{then} when the plan was made ({when}), now {'; '.join(told)}"
     fields = {field.field for field in {*before.fields} ^ {*after.fields}} - CLOCK_FIELDS
     what = several(sorted(fields)) if fields else "what would be done"
     return f"{what} in the plan of {when} is not what would be planned now"
+
+
+def _reasons_beside(known: Change, change: Change) -> list[str]:
+    """List why a change is made beside the reasons of another."""
+    reasons = {(finding.reason, finding.because) for finding in known.findings}
+    return [finding.message for finding in change.findings if (finding.reason, finding.because) not in reasons]
 
 
 def _told(change: Change | None) -> str:

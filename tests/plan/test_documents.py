@@ -363,6 +363,18 @@ def test_a_decision_that_time_has_changed_is_named_with_both_times() -> None:
     ]
 
 
+def test_a_reason_that_time_has_added_or_taken_is_named() -> None:
+    world = World.applied(small_site())
+    site = edited(world.site, "certificate.web", lambda r: replace(r, digest="sha512"))
+    then = saved(world.plan_of(site))
+    world.pass_days(61)
+    now = saved(world.plan_of(site))
+    modify = "certificate.web: modify (signature sha384 → sha512) when the plan was made"
+
+    assert stale(then, now)[0] == f"{modify} (2026-11-24T12:00:00Z), now also: 28 days left, renews at 30 days"
+    assert stale(now, then)[-1] == f"{modify} (2027-01-24T12:00:00Z), now no longer: 28 days left, renews at 30 days"
+
+
 def test_a_decision_that_is_no_longer_made_is_named() -> None:
     world = World.applied(small_site())
     kept = saved(world.plan())
