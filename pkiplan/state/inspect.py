@@ -101,12 +101,10 @@ def inspect_chain(read: Observation[FileBytes], memory: Memory) -> Observation[O
     known = memory.fingerprints(file.facts.sha256)
     if known is not None:
         return _observed_file(file, OutputContents(certificates=known.certificates))
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    from pkiplan.x509.parse import load_pem_certificates
+    from pkiplan.x509.parse import fingerprint, load_pem_certificates
 
     try:
-        certificates = tuple(one.fingerprint(SHA256()).hex() for one in load_pem_certificates(file.content))
+        certificates = tuple(fingerprint(one) for one in load_pem_certificates(file.content))
     except PkiplanError as error:
         return Unreadable(_words(error), is_damaged=True)
     memory.remember_fingerprints(file.facts.sha256, certificates)

@@ -218,13 +218,16 @@ class ResourceDirectory:
     def _read_generation(self, name: str, limit: int) -> Observation[FileBytes]:
         if self._generation is None:
             return Missing()
-        parent = _walk_from(self._generation, name.split("/")[:-1])
-        if not isinstance(parent, int):
-            return parent
-        try:
-            found = _read_name(parent, name.rpartition("/")[2], limit)
-        finally:
-            os.close(parent)
+        if "/" not in name:
+            found = _read_name(self._generation, name, limit)
+        else:
+            parent = _walk_from(self._generation, name.split("/")[:-1])
+            if not isinstance(parent, int):
+                return parent
+            try:
+                found = _read_name(parent, name.rpartition("/")[2], limit)
+            finally:
+                os.close(parent)
         return Unreadable(f"is a link inside of a generation, to {found.target}") if isinstance(found, _Link) else found
 
 

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from pkiplan.diagnostics import Diagnostic
@@ -70,6 +71,12 @@ def _parsed(block: bytes) -> x509.Certificate:
 def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
     """Read every certificate of a PEM file, in order; text around the blocks and blocks of other kinds are skipped."""
     return tuple(block.load() for block in pem_blocks(data))
+
+
+@lru_cache(maxsize=64)
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of a certificate's DER in hex."""
+    return certificate.fingerprint(SHA256()).hex()
 
 
 @lru_cache(maxsize=64)
@@ -160,7 +167,7 @@ def _facts(
         keys.append(own_key)
     return ObservedCertificate(
         file=file,
-        fingerprint_sha256=hashlib.sha256(encoded).hexdigest(),
+        fingerprint_sha256=fingerprint(certificate),
         subject=parse_name(parts.subject),
         issuer=parse_name(parts.issuer),
         subject_der=parts.subject,

@@ -66,27 +66,42 @@ class Subject:
     def extension(self, word: str) -> Extension | None:
         """Return an extension by the manifest's word."""
         oid = EXTENSION_OIDS[word]
-        return next((extension for extension in self.extensions if extension.oid == oid), None)
+        for extension in self.extensions:
+            if extension.oid == oid:
+                return extension
+        return None
 
     @property
     def basic_constraints(self) -> BasicConstraints | None:
         """Return basic constraints, or None where there are none."""
-        return next((e.value for e in self.extensions if isinstance(e.value, BasicConstraints)), None)
+        for extension in self.extensions:
+            if isinstance(extension.value, BasicConstraints):
+                return extension.value
+        return None
 
     @property
     def key_usage(self) -> tuple[str, ...] | None:
         """List the key usages; None where they are not restricted."""
-        return next((e.value.usages for e in self.extensions if isinstance(e.value, KeyUsage)), None)
+        for extension in self.extensions:
+            if isinstance(extension.value, KeyUsage):
+                return extension.value.usages
+        return None
 
     @property
     def extended_key_usage(self) -> tuple[str, ...]:
         """List the extended key usages; empty where they are not restricted."""
-        return next((e.value.oids for e in self.extensions if isinstance(e.value, ExtendedKeyUsage)), ())
+        for extension in self.extensions:
+            if isinstance(extension.value, ExtendedKeyUsage):
+                return extension.value.oids
+        return ()
 
     @property
     def names(self) -> tuple[GeneralName, ...]:
         """List the subject alternative names."""
-        return next((e.value.names for e in self.extensions if isinstance(e.value, SubjectAltName)), ())
+        for extension in self.extensions:
+            if isinstance(extension.value, SubjectAltName):
+                return extension.value.names
+        return ()
 
     @property
     def name_constraints(self) -> NameConstraints | None:
