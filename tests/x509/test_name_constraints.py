@@ -70,6 +70,22 @@ def test_excluded_goes_before_permitted() -> None:
     ]
 
 
+def test_more_comparisons_than_verifiers_make_are_not_made() -> None:
+    names = dns(*(f"h{number}.acme.example" for number in range(2000)))
+    constraints = NameConstraints(permitted=names[:1000])
+
+    assert list(violations(names, constraints)) == [
+        "2000 names against 1000 constraints are more than verifiers compare"
+    ]
+
+
+def test_of_many_constraints_only_a_few_are_shown() -> None:
+    constraints = NameConstraints(permitted=dns(*(f"h{number}.example" for number in range(30))))
+
+    (told,) = violations(dns("www.acme.example"), constraints)
+    assert told.endswith("`h8.example`, `h9.example` and 20 more")
+
+
 def test_a_wildcard_that_covers_an_excluded_host_is_excluded() -> None:
     constraints = NameConstraints((), dns("secret.acme.example"))
 
