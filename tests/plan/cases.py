@@ -1681,3 +1681,22 @@ row(
     R.LIFETIME_CHANGED,
     address=ADOPTED,
 )
+
+
+def nine_days_and(seconds: int) -> Mutation:
+    """Let so many seconds more than half the life of a certificate of nine days pass."""
+
+    def change(world: World) -> None:
+        applied(declares(validity=days(9)))(world)
+        found = world.certificate(WEB)
+        world.now = found.not_after - timedelta(seconds=int((found.not_after - found.not_before).total_seconds() / 2))
+        world.now += timedelta(seconds=seconds)
+
+    return change
+
+
+row("a certificate of nine days is kept a second before half of its life is over", nine_days_and(-1), KEEP)
+row("a certificate of nine days is renewed when half of its life is over", nine_days_and(0), RENEW, R.RENEWAL_DUE)
+
+row("an owner that nobody declared is kept", certificate_has(WEB, uid=33, gid=33, owner="www", group="www"), KEEP)
+row("an owner of a key that nobody declared is kept", key_has(WEB, uid=33, gid=33, owner="www", group="www"), KEEP)
