@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Memory
@@ -37,6 +38,9 @@ from pkiplan.state.interrupted import read_journal
 from pkiplan.state.read import FileBytes, Reader, ResourceDirectory
 from pkiplan.state.unmanaged import find_unmanaged
 
+if TYPE_CHECKING:
+    from pkiplan.render.ca_database import IndexEntry
+
 # A running apply switches an authority in milliseconds; who is unlucky so often in a row meets a crashed one.
 MOST_ATTEMPTS = 5
 
@@ -68,12 +72,15 @@ def observe_site(site: Site, *, cache: Cache | None, open_with: OpenWith | None 
             signers[resource.address] = seen.candidates
     journal = read_journal(site)
     reader = Reader(site, journal.staged)
+    indexes = _indexes(site, reader)
     return Observed(
         state=ObservedState(
             resources=resources,
             unmanaged=find_unmanaged(site, reader),
-            issued_serials=_issued_serials(site, reader),
-            earlier_ends=_earlier_ends(site, reader, memory),
+            issued_serials={
+                address: frozenset(entry.serial for entry in entries) for address, entries in indexes.items()
+            },
+            earlier_ends=_earlier_ends(site, reader, memory, indexes, resources),
             interrupted=journal.interrupted,
         ),
         digests=digests,
@@ -175,26 +182,39 @@ def _digest(found: Observation[FileBytes]) -> str:
     return "missing" if isinstance(found, Missing) else "unreadable"
 
 
-def _issued_serials(site: Site, reader: Reader) -> dict[str, frozenset[int]]:
+def _indexes(site: Site, reader: Reader) -> dict[str, tuple[IndexEntry, ...]]:
+    """Read OpenSSL's database of every authority that has one: what it issued."""
     from pkiplan.render.ca_database import parse_index
 
-    serials: dict[str, frozenset[int]] = {}
+    indexes: dict[str, tuple[IndexEntry, ...]] = {}
     for authority in (resource for resource in site if resource.is_authority):
         read = reader.read(site.path(authority, INDEX_FILE), LARGEST_INDEX)
         if isinstance(read, Found):
             text = read.value.content.decode("utf-8", "surrogateescape")
-            serials[authority.address] = frozenset(entry.serial for entry in parse_index(text))
-    return serials
+            indexes[authority.address] = parse_index(text)
+    return indexes
 
 
-def _earlier_ends(site: Site, reader: Reader, memory: Memory) -> dict[str, frozenset[datetime]]:
-    """Find when the archived certificates of authorities ended: what was clamped to one of them is kept."""
+def _earlier_ends(
+    site: Site,
+    reader: Reader,
+    memory: Memory,
+    indexes: Mapping[str, tuple[IndexEntry, ...]],
+    resources: Mapping[str, ObservedResource],
+) -> dict[str, frozenset[datetime]]:
+    """Find when earlier certificates of authorities ended: what was clamped to one of them is kept.
+
+    They lie in the archive; the index of who issued them tells it, too, where somebody has cleared the archive.
+    """
     archive = reader.names(f"{site.directory}/{ARCHIVE_DIRECTORY}/{Kind.AUTHORITY.value}")
     ends: dict[str, frozenset[datetime]] = {}
-    for authority in (resource for resource in site if resource.is_authority) if archive else ():
+    for authority in (resource for resource in site if resource.is_authority):
+        found = _ends_in_index(authority, indexes.get(authority.issuer or "", ()))
+        current = resources[authority.address].certificate
+        if isinstance(current, Found):
+            found.discard(current.value.not_after)
         place = f"{site.directory}/{archive_path(authority.kind, authority.id, authority.element)}"
-        found: set[datetime] = set()
-        for entry in reader.names(place):
+        for entry in reader.names(place) if archive else ():
             read = reader.read(f"{place}/{entry}/cert.pem", LARGEST_PEM)
             certificate = inspect_certificate(read, (), memory)
             if isinstance(certificate, Found):
@@ -202,3 +222,12 @@ def _earlier_ends(site: Site, reader: Reader, memory: Memory) -> dict[str, froze
         if found:
             ends[authority.address] = frozenset(found)
     return ends
+
+
+def _ends_in_index(authority: Resource, index: tuple[IndexEntry, ...]) -> set[datetime]:
+    if not index:
+        return set()
+    from pkiplan.render.ca_database import subject_text
+
+    subject = subject_text(authority.subject)
+    return {entry.not_after for entry in index if entry.subject == subject and entry.not_after is not None}

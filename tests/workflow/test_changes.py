@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -334,3 +335,16 @@ def test_what_cannot_be_opened_without_asking_stays_not_checked(place: Place, mo
 
     assert plan.changes == ()
     assert [warning.code for warning in plan.warnings] == ["key-not-checked"]
+
+
+def test_a_clamped_leaf_outlasts_its_issuers_renewal_though_the_archive_was_cleared(place: Place) -> None:
+    place.edit("dns: [www.acme.example], days: 90", "dns: [www.acme.example], days: 2000")
+    place.apply()
+    place.now += timedelta(days=30)
+    place.apply(replace=("authority.issuing",))
+    shutil.rmtree(place.file("archive"))
+
+    assert place.plan().changes == ()
+
+    (place.file("authorities/root/index.txt")).unlink()
+    assert [(change.address, change.action) for change in place.plan().changes] == [(WEB, Action.MODIFY)]
