@@ -72,7 +72,7 @@ def _id(described: Any) -> str:
 
 def _told(described: Any) -> str:
     message = (described.message or "").strip().rstrip(".")
-    return f"{described.finding.code} ({message})" if message else str(described.finding.code)
+    return f"{message} ({_id(described)})" if message else _id(described)
 
 
 @cache
