@@ -296,6 +296,14 @@ class _Reader:
         _, line, column = unpack(mark)
         return (self._problems.sources.all[self._file].line(line) or "")[column:]
 
+    def _missing_colon(self, line: int) -> str:
+        """Guess whether the line before lacks its colon, which is what is most often wrong with a map."""
+        for before in range(line - 1, -1, -1):
+            text = (self._problems.sources.all[self._file].line(before) or "").strip()
+            if text and not text.startswith("#"):
+                return "" if ":" in text else f"is a colon missing after {shown(text)} in line {before + 1}?"
+        return ""
+
     def _syntax_error(self, error: yaml.YAMLError) -> None:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         if mark is not None:
@@ -311,11 +319,19 @@ class _Reader:
         if "\t" in source_line[: column + 1] and not source_line[: column + 1].strip():
             hint = "YAML is indented with spaces, not with tabs"
         elif "mapping values are not allowed" in problem:
-            hint = "text with `: ` in it needs quotes"
+            hint = self._missing_colon(line) or "text with `: ` in it needs quotes"
         elif "expected ',' or" in problem:
             hint = "a value within `{…}` or `[…]` that holds `: `, a comma or a bracket needs quotes"
         elif "cannot start any token" in problem:
             hint = "text that begins with this character needs quotes"
+        elif "incompatible YAML document" in problem:
+            hint = "YAML 1.1 and 1.2 are read; leave the `%YAML` line out"
+        elif "expected <document start>" in problem:
+            hint = "a further document begins with a line `---`"
+        elif "control characters" in problem:
+            hint = r"in double quotes it can be written as an escape, such as `\x07`"
+        elif "could not find expected ':'" in problem:
+            hint = "a key ends with `: `; indentation decides what belongs to it"
         elif "{{" in source_line:
             hint = 'put the template in quotes: `"{{ … }}"`'
         notes = []

@@ -49,6 +49,7 @@ _PART = 5  # units of work for each node of an expression
 # Names that no manifest can write, for what Jinja2 would otherwise do itself, and uncounted.
 _COMPARE = "(compare)"
 _CONCAT = "(concat)"
+_SLICE = "(slice)"
 
 _ALLOWED = (
     nodes.Output, nodes.TemplateData, nodes.Const, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.List,
@@ -89,11 +90,14 @@ class _Environment(ImmutableSandboxedEnvironment):
         self.globals = {}
         self.filters = {name: self._counted(name, function) for name, function in FILTERS.items()}
         self.filters[_COMPARE] = self._compare
+        self.filters[_SLICE] = self._slice
         self.filters[_CONCAT] = self._counted(_CONCAT, concatenated)
         self.tests = {name: self._counted_test(test) for name, test in TESTS.items()}
 
     def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def apply(*arguments: Any, **named: Any) -> Any:
+            if name not in ("default", "d"):
+                _check_defined(*arguments, *named.values())
             self.work.count(OPERATION + cost(name, arguments[0], (*arguments[1:], *named.values())))
             try:
                 result = function(*arguments, **named)
@@ -124,6 +128,17 @@ class _Environment(ImmutableSandboxedEnvironment):
             left = right
         return True
 
+    def _slice(self, value: Any, *ends: Any) -> Any:
+        """Cut a piece out of a text or list; Jinja2 does it past `getitem`."""
+        _check_defined(value, *ends)
+        if not isinstance(value, str | list | tuple):
+            raise ExpressionError(f"a slice is taken of text and lists, not of {kind_of(value)}")
+        if ends[2] == 0 or not all(end is None or type(end) is int for end in ends):
+            raise ExpressionError("a slice takes whole numbers, and no step of 0")
+        result = value[slice(*ends)]
+        self.work.count(OPERATION + len(result) // 8)
+        return result
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look a key of a map up; nothing else has attributes, but text and maps have a few methods."""
         if isinstance(obj, dict):
@@ -139,20 +154,14 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Look a key of a map or an element of a list up."""
+        _check_defined(obj, argument)
         if isinstance(obj, dict) and isinstance(argument, str) and argument in obj:
             return obj[argument]
-        if isinstance(obj, list | tuple | str) and isinstance(argument, int | slice) and not isinstance(argument, bool):
+        if isinstance(obj, list | tuple | str) and isinstance(argument, int) and not isinstance(argument, bool):
             try:
-                result = obj[argument]
-            except (IndexError, TypeError, ValueError):
-                if isinstance(argument, slice):
-                    raise ExpressionError("a slice takes whole numbers, and no step of 0") from None
+                return obj[argument]
+            except IndexError:
                 return _Absent(obj=obj, name=cast("Any", argument))
-            if isinstance(argument, slice):
-                self.work.count(len(result) // 8)
-            return result
-        if isinstance(obj, StrictUndefined):
-            fail(obj)
         return _Absent(obj=obj, name=argument)
 
     def call(self, context: Any, obj: Any, *arguments: Any, **named: Any) -> Any:  # noqa: ARG002
@@ -168,9 +177,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
         """Compute with numbers; only `+` also joins texts and lists."""
         self.work.count(OPERATION)
-        for operand in (left, right):
-            if isinstance(operand, StrictUndefined):
-                fail(operand)
+        _check_defined(left, right)
         if operator == "+" and type(left) is type(right) and isinstance(left, str | list):
             if isinstance(left, str) and len(left) + len(right) > LONGEST_RESULT:
                 raise too_much_text()
@@ -179,7 +186,9 @@ class _Environment(ImmutableSandboxedEnvironment):
             return result
         for operand in (left, right):
             if isinstance(operand, bool) or not isinstance(operand, int | float):
-                hint = "text is joined with `~`" if operator == "+" else ""
+                hint = (
+                    "`+` takes two numbers, two texts or two lists; text is joined with `~`" if operator == "+" else ""
+                )
                 raise ExpressionError(f"`{operator}` works on numbers, not on {kind_of(operand)}", hint)
         result = _compute(operator, left, right)
         if (isinstance(result, float) and not isfinite(result)) or (
@@ -190,8 +199,15 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def call_unop(self, context: Any, operator: str, argument: Any) -> Any:  # noqa: ARG002
         """Give a number a sign."""
+        _check_defined(argument)
         value = number(argument, f"`{operator}`")
         return -value if operator == "-" else value
+
+
+def _check_defined(*values: Any) -> None:
+    for value in values:
+        if isinstance(value, StrictUndefined):
+            fail(value)
 
 
 def _compute(operator: str, left: Any, right: Any) -> Any:
@@ -271,7 +287,7 @@ class Expressions:
         return evaluate
 
     def _compiled(self, source: str) -> TemplateExpression:
-        """Do as `Environment.compile_expression` does, with comparisons and `~` made calls that are counted."""
+        """Do as `Environment.compile_expression` does, with comparisons, `~` and slices made calls that are counted."""
         expression = Parser(self._environment, source, state="variable").parse_expression()
         expression.set_environment(self._environment)
         body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), _rewritten(expression), lineno=1)]
@@ -288,6 +304,9 @@ def _rewritten(node: nodes.Node) -> nodes.Node:
     if isinstance(node, nodes.Compare):
         rest = [part for operand in node.ops for part in (nodes.Const(operand.op), operand.expr)]
         return _call(_COMPARE, node.expr, rest, node)
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+        ends = [end or nodes.Const(None) for end in (node.arg.start, node.arg.stop, node.arg.step)]
+        return _call(_SLICE, node.node, ends, node)
     if isinstance(node, nodes.Concat):
         return _call(_CONCAT, node.nodes[0], node.nodes[1:], node)
     return node

@@ -324,6 +324,8 @@ def compare(name: str, left: Any, right: Any) -> bool:
     try:
         return bool(_COMPARISONS[name](left, right))
     except TypeError as error:
+        if name in ("in", "notin"):
+            raise ExpressionError(f"`in` looks into text, lists and maps, not into {kind_of(right)}") from error
         sign = _SIGNS.get(name, name)
         raise ExpressionError(f"`{sign}` cannot compare {kind_of(left)} with {kind_of(right)}") from error
 

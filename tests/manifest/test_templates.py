@@ -48,6 +48,9 @@ def rendered(text: str, **more: Any) -> Any:
         ("{{ host.ports[1] }}", 443),
         ("{{ names[-1] }}", "b"),
         ("{{ names[:2] }}", ["b", "a"]),
+        ("{{ names[::-1] }}", ["b", "a", "b"]),
+        ("{{ name[-2:] }}", "eb"),
+        ("{{ names[9:] }}", []),
         ("x-{{ n }}-{{ on }}", "x-90-true"),
         ("{{ n }}d", "90d"),
         ("{{ '10' }}", "10"),
@@ -117,7 +120,7 @@ def test_a_dotted_name_gives_what_jinja2_gives(source: str) -> None:
         "{{ " + "(" * 3000 + "n" + ")" * 3000 + " }}", "{{ " + "not " * 3000 + "n }}", "{{ " + "n+" * 2000 + "n }}", "{{ " + "-" * 3000 + "n }}",
         "{{ " + "9" * 5000 + " }}", "{{ 1e999999 | int }}", "{{ n[0] }}", "{{ n.append(1) }}", "{{ names.append(1) }}", "{{ names.pop() }}",
         "{{ '%999999999d' is even }}", "{{ 'a' is odd }}", "{{ name.upper ~ 'x' }}", "{{ names ~ 'x' }}",
-        "{{ 1e308 * 10 }}", "{{ 'a' is lt }}", "{{ name.upper.owner }}", "{{ names[names] }}", "{{ host[names] }}", "{{ name[::0] }}",
+        "{{ 1e308 * 10 }}", "{{ 'a' is lt }}", "{{ name.upper.owner }}", "{{ names[names] }}", "{{ host[names] }}", "{{ name[::0] }}", "{{ name[1.5:] }}", "{{ host[1:] }}", "{{ n[1:] }}", "{{ name[:'a'] }}",
         "{{ 'a'.split('a', 99999999999999999999) }}", "{{ missing in names }}", "{{ names in missing }}", "{{ missing is lower }}",
         "{{ host.update({}) }}", "{{ host.clear() }}", "{{ host.pop('name') }}", "{{ n | abs(1, 2) }}", "{{ varargs }}", "{{ kwargs }}", "{{ caller }}",
     ],
@@ -148,6 +151,22 @@ def test_work_is_bounded_over_all_templates(tmp_path: Path) -> None:
 
     assert mistakes(loaded) == ["the templates of this manifest make too much work"]
     assert time.process_time() - before < 60
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-nope", "+nope", "nope + 1", "1 + nope", "nope ~ 'x'", "names[nope]", "host[nope]", "name[nope:]", "name[:nope]", "nope | length",
+        "nope | sort", "nope | abs", "nope | upper", "name | replace(nope, 'a')", "host.get(nope)", "host.get('x', nope)", "nope in names",
+        "nope == 1", "1 < nope", "not nope", "nope and 1", "1 if nope else 2", "n is eq(nope)", "nope is lower", "nope.a", "nope[0]", "nope()",
+        "n | default(1) + nope", "missing | default(nope)",
+    ],
+)  # fmt: skip
+def test_what_is_undefined_is_an_error_wherever_it_stands(text: str) -> None:
+    with pytest.raises((TemplateProblemError, ExpressionError)) as error:
+        rendered("{{ " + text + " }}")
+
+    assert "undefined variable `nope`" in str(error.value) or "`nope` is no function" in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["[a.upper]", "[b]", "{'x': [b]}", "[a.upper, b]"])
