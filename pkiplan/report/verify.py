@@ -225,7 +225,8 @@ def _unexpected(report: VerifyReport, paint: Paint, *, verbose: bool) -> Iterato
 def _wanted(result: CheckResult) -> str:
     why = f" for {result.expected_reason}" if result.expected_reason else ""
     by = f" by the {result.expected_by}" if result.expected_by else ""
-    return printable(f"it had to be {result.expected.value}{why}{by}")
+    where = f" ({result.declared_at})" if result.declared_at else ""
+    return printable(f"it had to be {result.expected.value}{why}{by}{where}")
 
 
 def _reasons(report: VerifyReport, paint: Paint) -> Iterator[str]:

@@ -49,7 +49,7 @@ class CheckResult:
     `client` are addresses, `throw-away …` for an impostor or a stand-in, or `host:port` for a live endpoint; None
     where there is no such side. `target` is the host name or the purpose. A control names the reason it must
     be refused for, and by which side; an empty `expected_reason` takes any. `key_exchange` names the group of an
-    accepted handshake, where the stack tells.
+    accepted handshake, where the stack tells. `declared_at` is the place of the rule that asked for the check.
     """
 
     check: str
@@ -66,6 +66,7 @@ class CheckResult:
     outcome: Outcome
     reason: Reason = ACCEPTED
     key_exchange: str = ""
+    declared_at: str = ""
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -206,6 +207,7 @@ def result_document(result: CheckResult) -> dict[str, Any]:
         "strict": result.strict,
         "target": result.target,
         "expected": result.expected.value,
+        "declared_at": result.declared_at or None,
         "expected_reason": result.expected_reason,
         "expected_by": result.expected_by,
         "outcome": result.outcome.value,

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pkiplan.errors import PkiplanError
@@ -113,7 +113,8 @@ def _verify_rule(session: Session, rule: VerifyRule) -> list[CheckResult]:
     name = "rule" if rule.connect is None else "connect"
     checks = RULE_PROBES[name](session, rule)
     about = rule.server or rule.client or rule.connect or ""
-    return list(_guarded(name, about, _carried_out(session, checks, session.stacks)))
+    results = _guarded(name, about, _carried_out(session, checks, session.stacks))
+    return [replace(result, declared_at=str(rule.place)) for result in results]
 
 
 def _carried_out(

@@ -7,8 +7,9 @@ import pytest
 
 from pkiplan.diagnostics import Place
 from pkiplan.model.site import VerifyRule
+from pkiplan.report.verify import verify_text
 from pkiplan.verify import Expected, Outcome, VerifyScope
-from pkiplan.verify.results import CheckResult
+from pkiplan.verify.results import CheckResult, report_of, result_document
 from tests.verify.asking import verified
 from tests.verify.toy_site import NOW, Toy, usual_site
 
@@ -75,6 +76,14 @@ def test_a_rule_that_is_not_kept_is_unexpected() -> None:
 
     assert {(r.expected, r.outcome, r.as_expected) for r in accepted} == {(Expected.ACCEPTED, Outcome.REFUSED, False)}
     assert {(r.expected, r.outcome, r.as_expected) for r in refused} == {(Expected.REFUSED, Outcome.ACCEPTED, False)}
+
+
+def test_a_rule_says_where_it_was_declared() -> None:
+    (found, *_) = run(two_sites(), rule(server=WEB, client="certificate.stranger"))
+
+    assert found.declared_at == "site.yaml:9:1"
+    assert "it had to be accepted (site.yaml:9:1)" in verify_text(report_of([found]))
+    assert result_document(found)["declared_at"] == "site.yaml:9:1"
 
 
 def test_a_rule_keeps_to_its_versions_and_host() -> None:
