@@ -71,6 +71,6 @@ def test_the_plan_is_the_golden_one(case: str, monkeypatch: pytest.MonkeyPatch) 
     jsonschema.validate(document, plan_schema())
     golden = directory / "plan.json"
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    if os.environ.get("UPDATE_GOLDEN"):
+    if os.environ.get("PKIPLAN_WRITE_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
     assert golden.read_text(encoding="utf-8") == text

@@ -15,7 +15,7 @@ PUBLISHED = Path(__file__).parents[2] / "schemas" / "plan.schema.json"
 
 def test_the_published_schema_is_up_to_date() -> None:
     made = json.dumps(plan_schema(), indent=2, ensure_ascii=False) + "\n"
-    if os.environ.get("UPDATE_GOLDEN"):
+    if os.environ.get("PKIPLAN_WRITE_GOLDEN"):
         PUBLISHED.write_text(made, encoding="utf-8")
 
     assert PUBLISHED.read_text(encoding="utf-8") == made
