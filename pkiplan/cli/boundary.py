@@ -77,15 +77,26 @@ def _interrupted(session: Session) -> int:
 
 
 def _crashed(session: Session, error: Exception) -> int:
-    """Tell a fault of pkiplan's own; a traceback only on request, and never local variables."""
-    import traceback
-
+    """Tell a fault of pkiplan's own; a traceback only on request, without values: they could hold a secret."""
     if session.is_debugging:
-        traceback.print_exception(error)
+        sys.stderr.write(_traceback(error))
     else:
         told = f"pkiplan failed: {type(error).__name__} at {_where(error)}"
         session.diagnose(PkiplanError.of(told, hint="run it again with `--debug` and report what it says").diagnostics)
     return statuses.FAILED
+
+
+def _traceback(error: BaseException) -> str:
+    """Write where an error came from, and what led to it; types and lines, no text of the errors' own."""
+    import traceback
+
+    led_to_it = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    earlier = "" if led_to_it is None else _traceback(led_to_it) + "\nwhich led to:\n\n"
+    lines = "".join(traceback.format_tb(error.__traceback__))
+    kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    return (
+        f"{earlier}Traceback (most recent call last):\n{lines}{kind} (its text is not shown: it could hold a secret)\n"
+    )
 
 
 def _where(error: Exception) -> str:

@@ -120,7 +120,7 @@ class Experiments:
     def undisturbed(self, *, is_looking: bool = False) -> Ended:
         """Run the apply without a fault; its trace numbers the calls."""
         site = self._fresh("undisturbed")
-        ended = self._run(site, *ASKING_FOR_MUCH, is_looking=is_looking)
+        ended = self._run(site, *ASKING_FOR_MUCH, is_looking=is_looking, is_traced=True)
         _demand(ended.status == 0, ended.err)
         self._finished(site)
         return ended
@@ -185,10 +185,18 @@ class Experiments:
         is_looking: bool = False,
         at: int | None = None,
         error: int | None = None,
+        is_traced: bool = False,
     ) -> Ended:
         environment = {**ENVIRONMENT, "XDG_CACHE_HOME": str(site / "cache")}
         return self._launcher.run(
-            site, *arguments, now=now, environment=environment, is_looking=is_looking, at=at, error=error
+            site,
+            *arguments,
+            now=now,
+            environment=environment,
+            is_looking=is_looking,
+            at=at,
+            error=error,
+            is_traced=is_traced,
         )
 
 

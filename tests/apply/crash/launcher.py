@@ -5,6 +5,7 @@ What is forked is a process of its own that runs the real command line and can r
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -63,6 +64,7 @@ class Launcher:
         is_looking: bool = False,
         at: int | None = None,
         error: int | None = None,
+        is_traced: bool = False,
     ) -> Ended:
         """Run one command line in a directory, at a pretended time, with a fault if one is asked for."""
         order = {
@@ -73,6 +75,7 @@ class Launcher:
             "is_looking": is_looking,
             "at": at,
             "error": error,
+            "is_traced": is_traced,
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -112,6 +115,9 @@ def _serve() -> None:
         sys.stdout, sys.stderr = before
         os.chdir("/")
         del os.environ["PKIPLAN_CACHE"]
+    # What is there by now lives on in every child, so that none needs to look through it.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         print(json.dumps(_forked(json.loads(line))), flush=True)
 
@@ -157,11 +163,12 @@ def _run(order: dict[str, Any], out: IO[bytes], err: IO[bytes], trace: IO[bytes]
         faulty = FaultyCalls(
             beneath=(order["directory"],), is_looking=order["is_looking"], at=order["at"], error=order["error"]
         )
-        faulty.install()
+        if order["is_traced"] or order["at"] is not None:
+            faulty.install()
         status = run(order["arguments"])
         sys.stdout.flush()
         sys.stderr.flush()
-        if order["at"] is None:
+        if order["is_traced"]:
             trace.write(json.dumps(faulty.trace).encode())
             trace.flush()
     finally:

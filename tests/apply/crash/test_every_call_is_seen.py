@@ -68,7 +68,9 @@ def test_nothing_changes_that_the_harness_does_not_count() -> None:
         )  # fmt: skip
         launcher = Launcher()
         now = datetime.now(UTC).isoformat()
-        ended = launcher.run(counted, *APPLY, now=now, environment={"XDG_CACHE_HOME": str(counted / "cache")})
+        ended = launcher.run(
+            counted, *APPLY, now=now, environment={"XDG_CACHE_HOME": str(counted / "cache")}, is_traced=True
+        )
         launcher.close()
         log = Path(directory, "log").read_text().splitlines()
 
