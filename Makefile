@@ -11,10 +11,10 @@ DECIDING := pkiplan/model/*,pkiplan/plan/*,pkiplan/manifest/*,pkiplan/x509/*,pki
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart dev test format lint coverage check golden bench crash clean
+.PHONY: help quickstart dev test format lint coverage check golden bench crash planted-faults clean
 
 help:        ## show this list
-	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 quickstart: $(VENV)/runtime  ## install into .venv, make a small PKI in build/quickstart, and show it
 	rm -rf build/quickstart
@@ -65,6 +65,9 @@ crash: $(VENV)/dev  ## kill and fail apply at every call to the file system; wri
 
 bench: $(VENV)/dev  ## measure against the bare cost of the same work; a part of it with B="--only plan"
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m bench $(B)
+
+planted-faults: $(VENV)/dev  ## break each promise of SECURITY.md, and see the test that guards it fail
+	$(BIN)/python -m tests.security.planted
 
 clean:       ## remove .venv and everything built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
