@@ -84,8 +84,8 @@ FAULTS = (
         "tests/security/test_keys_are_kept.py::test_a_key_changes_only_where_the_plan_said_so",
         "pkiplan/apply/executor.py",
         "            self._each([c for c in resources if c.key is not KeyStep.KEEP], self._make_key)\n",
-        "            anew = [__import__('dataclasses').replace(c, key=KeyStep.GENERATE) for c in resources if c.signs]\n"
-        "            self._each(anew, self._make_key)\n",
+        "            from dataclasses import replace as but\n\n"
+        "            self._each([but(c, key=KeyStep.GENERATE) for c in resources if c.signs], self._make_key)\n",
     ),
     Fault(
         "P6",
@@ -221,9 +221,9 @@ FAULTS = (
     Fault(
         "P19",
         "tests/manifest/test_yaml.py::test_hostile_text_fails_fast_and_without_a_traceback",
-        "pkiplan/manifest/events.py",
-        "DEEPEST = 50\n",
-        "DEEPEST = 10**9\n",
+        "pkiplan/manifest/nodes.py",
+        "DEEPEST = 50 ",
+        "DEEPEST = 10**9 ",
     ),
     Fault(
         "P20",
