@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pkiplan.cache.seal import SEAL_BYTES, seal
 from pkiplan.cache.store import Cache
 from pkiplan.errors import PkiplanError
 from pkiplan.model.journal import parse_journal
@@ -35,6 +36,7 @@ from tests.security.site import Place
 Read = Callable[[bytes, Path], object]
 
 _FACTS = FileFacts(sha256="00", mode=0o600, uid=0, gid=0, owner="root", group="root")
+_SEALING_KEY = b"k" * 32
 # What a process takes whatever it reads, and the time a busy machine may need for a megabyte.
 _BASE_MEMORY = 4 * 1024 * 1024
 _SECONDS = 5.0
@@ -80,9 +82,10 @@ def _cnf(data: bytes, _: Path) -> object:
 
 def _cache(data: bytes, directory: Path) -> object:
     path = directory / "key.facts"
-    path.write_bytes(data)
+    # As if somebody had the key to the seal.
+    path.write_bytes(data + seal(_SEALING_KEY, "key", data))
     path.chmod(0o600)
-    return Cache(str(directory)).get("key", "00")
+    return Cache(str(directory), _SEALING_KEY).get("key", "00")
 
 
 READERS: dict[str, Read] = {
@@ -128,7 +131,7 @@ def samples(made: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         "a certificate": (web / "fullchain.pem").read_bytes(),
         "a DER certificate": certificate.public_bytes(Encoding.DER),
         "any DER": certificate.public_bytes(Encoding.DER),
-        "a request": request.sign(key, SHA256()).public_bytes(Encoding.PEM),  # type: ignore[arg-type]
+        "a request": request.sign(key, SHA256()).public_bytes(Encoding.PEM),
         "a public key": certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         "a private key": (made.tree / "authorities/root/key.pem").read_bytes(),
         "index.txt": (issuing / "index.txt").read_bytes(),
@@ -137,7 +140,7 @@ def samples(made: Place, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         "openssl.cnf": (issuing / "openssl.cnf").read_bytes(),
         "the journal": first_line(entries) + switch_line("authority.a", (staged,)),
         "a saved plan": (made.path / "sample.json").read_bytes(),
-        "the cache": cache.read_bytes(),
+        "the cache": cache.read_bytes()[:-SEAL_BYTES],
     }
 
 
