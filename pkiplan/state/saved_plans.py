@@ -9,7 +9,7 @@ import contextlib
 import errno
 import json
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 from pkiplan.errors import PkiplanError
 
@@ -33,7 +33,7 @@ def read_plan_file(path: str) -> dict[str, Any]:
     """Read a saved plan's JSON object; raise `PkiplanError` when it cannot be one."""
     try:
         with open(path, "rb") as file:
-            data = file.read(LARGEST_PLAN + 1)
+            data = _at_most(file, LARGEST_PLAN + 1)
     except OSError as error:
         raise PkiplanError.of(f"cannot read the plan {path}: {error.strerror}", code="plan-unreadable") from None
     if len(data) > LARGEST_PLAN:
@@ -53,6 +53,15 @@ def read_plan_file(path: str) -> dict[str, Any]:
             code="not-a-plan",
         )
     return document
+
+
+def _at_most(file: BinaryIO, size: int) -> bytes:
+    """Read up to so many bytes, piece by piece: `read(size)` alone would take that much memory at once."""
+    pieces: list[bytes] = []
+    while size > 0 and (piece := file.read(min(size, 1 << 20))):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def write_plan_file(path: str, document: dict[str, Any]) -> None:

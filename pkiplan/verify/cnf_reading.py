@@ -27,7 +27,7 @@ _LOADING = (
 )
 
 _CONTINUATION = re.compile(r"(?<!\\)\\\n")
-_COMMENT = re.compile(r"((?:\\.|[^\\#])*)#.*")
+_ESCAPED_OR_COMMENT = re.compile(r"\\.|#")
 _ESCAPE = re.compile(r"\\(.)")
 # An expansion or a quote, unless a backslash stands before it.
 _INTERPRETED = re.compile(r"(?<!\\)(?:\\\\)*[$\"'`]")
@@ -64,10 +64,14 @@ def _section_begun(line: str) -> str | None:
 
 def _lines(text: str) -> Iterator[str]:
     for line in _CONTINUATION.sub("", text).split("\n"):
-        comment = _COMMENT.fullmatch(line)
-        content = comment[1] if comment else line
+        content = _without_comment(line)
         if content.strip():
             yield content
+
+
+def _without_comment(line: str) -> str:
+    begins = next((found.start() for found in _ESCAPED_OR_COMMENT.finditer(line) if found[0] == "#"), None)
+    return line[:begins]
 
 
 def value_of(sections: Sections, section: str, key: str) -> str | None:

@@ -97,13 +97,6 @@ FAULTS = (
         "            )\n",
     ),
     Fault(
-        "P6",
-        "tests/security/test_keys_are_kept.py::test_no_flag_but_its_own_name_touches_an_authoritys_key",
-        "pkiplan/apply/removal.py",
-        "where = archive.move_in(work.tree, _archive_of(change), work.now, _serial(work, path), opened, name)\n",
-        "filesystem.remove_tree(opened, name)\n        where = path\n",
-    ),
-    Fault(
         "P7",
         "tests/x509/test_issue.py::test_an_unsound_request_is_never_signed",
         "pkiplan/x509/issue.py",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pkiplan.manifest import load_site
@@ -21,11 +21,12 @@ TEXTS = st.one_of(
 )
 
 
+@example(common_name="a$b", organization="x=y, z")
 @given(common_name=TEXTS, organization=TEXTS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_text_that_is_accepted_stands_in_the_certificate(common_name: str, organization: str) -> None:
     subject = json.dumps({"common_name": common_name, "organization": organization})
-    settled = f"self_signed: true, key: ecdsa-p256, dns: [a.example], subject: {subject}"
+    settled = f"self_signed: true, profile: client, key: ecdsa-p256, dns: [a.example], subject: {subject}"
     manifest = f"version: 1\ncertificates: {{a: {{{settled}}}}}\n"
     with tempfile.TemporaryDirectory() as directory:
         bench = Workbench(Path(directory)).write(manifest)
@@ -48,6 +49,14 @@ def test_every_text_that_is_accepted_stands_in_the_certificate(common_name: str,
         assert found == {NameOID.COMMON_NAME: [common_name], NameOID.ORGANIZATION_NAME: [organization]}
     assert len(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value) == 1
     assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+
+
+def test_a_plain_text_is_among_those_that_are_accepted(tmp_path: Path) -> None:
+    """So that the test above is about something."""
+    for text in ("Acme", "a$b", "é中", "x=y, z"):
+        subject = json.dumps({"common_name": text, "organization": text})
+        what = f"self_signed: true, profile: client, key: ecdsa-p256, dns: [a.example], subject: {subject}"
+        Workbench(tmp_path).write(f"version: 1\ncertificates: {{a: {{{what}}}}}\n").applied()
 
 
 def test_the_same_keys_at_the_same_time_give_the_same_but_for_the_serial_number(tmp_path: Path) -> None:

