@@ -88,7 +88,8 @@ def read_private(path: str, size: int | None = None, largest: int = KEY_BYTES) -
         if not is_own or facts.st_size > largest or size not in (None, facts.st_size):
             return None
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read(largest)
+            # `read(largest)` would take that much memory at once.
+            return file.read(facts.st_size)
     except OSError:
         return None
     finally:
