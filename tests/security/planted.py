@@ -155,8 +155,7 @@ FAULTS = (
     ),
     Fault(
         "P11",
-        "tests/apply/test_concurrent_applies.py"
-        "::test_of_several_applies_at_once_one_creates_the_site_and_the_others_find_it_done",
+        "tests/apply/test_concurrent_applies.py::test_a_locked_site_is_told_with_its_holder",
         "pkiplan/apply/lock.py",
         "                    lock.acquire()\n",
         "                    pass\n",
