@@ -18,7 +18,7 @@ from pkiplan.report.text import printable
 _NOTEWORTHY_SECONDS = 0.5
 _ALIKE_TOLD_TOGETHER = 3
 
-_EVENT_TYPES: dict[EventKind, str] = {
+EVENT_TYPES: dict[EventKind, str] = {
     EventKind.STARTED: "apply_start",
     EventKind.FINISHED: "apply_complete",
     EventKind.FAILED: "apply_errored",
@@ -88,7 +88,7 @@ def stream_version() -> dict[str, Any]:
 def event_json(event: ApplyEvent) -> dict[str, Any]:
     """Give one event as data."""
     return {
-        "type": _EVENT_TYPES[event.kind],
+        "type": EVENT_TYPES[event.kind],
         "address": event.address or None,
         "action": event.action.value if event.action else None,
         "detail": event.detail,
