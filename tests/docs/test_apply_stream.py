@@ -17,7 +17,7 @@ def test_every_type_of_object_is_told() -> None:
     for name in ("report/apply.py", "cli/apply.py", "cli/boundary.py"):
         written |= set(re.findall(r'"type": "(\w+)"', (ROOT / "pkiplan" / name).read_text()))
 
-    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == written
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) - {"type"} == written
 
 
 def test_the_version_is_the_one_that_is_written() -> None:
