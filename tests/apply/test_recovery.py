@@ -117,7 +117,8 @@ def test_a_journal_cut_short_in_its_first_line_is_no_matter(bench: Workbench) ->
 
 
 def test_a_journal_of_another_format_stops_with_words(bench: Workbench) -> None:
-    journal(bench).write_bytes(b'{"pkiplan_journal":99}\n')
+    path = journal(bench)
+    path.write_bytes(path.read_bytes().replace(b'"pkiplan_journal":1', b'"pkiplan_journal":99'))
 
     with pytest.raises(PkiplanError, match="not a journal that this version understands"), site_lock(bench.site()):
         pass

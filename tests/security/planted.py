@@ -267,6 +267,7 @@ def planted(fault: Fault) -> str:
 def _is_found(fault: Fault) -> bool:
     with tempfile.TemporaryDirectory(prefix="pkiplan-planted-") as directory:
         copy = Path(directory)
+        copy.chmod(0o755)  # one of the tests runs as nobody
         for name in ("pkiplan", "tests", "schemas", "examples", "docs"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "Makefile", "README.md", "SECURITY.md"):
