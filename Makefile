@@ -11,7 +11,7 @@ DECIDING := pkiplan/model/*,pkiplan/plan/*,pkiplan/manifest/*,pkiplan/x509/*,pki
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart dev test format lint coverage check golden bench crash planted-faults clean
+.PHONY: help quickstart dev test format lint coverage check live check-full golden bench crash planted-faults clean
 
 help:        ## show this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16

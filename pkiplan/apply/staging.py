@@ -144,7 +144,7 @@ class Stage:
     def switch(self, journal: Journal) -> str | None:
         """Give the files their places; return the generation that was current before, where there was one.
 
-        The switch to a generation is on the disk after `settle`.
+        The switch to a generation is on the disk after `sync_switch`.
         """
         if self.plain:
             files = tuple(self.plain[name] for name in sorted(self.plain))

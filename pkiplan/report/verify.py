@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pkiplan.report.colour import Paint
 from pkiplan.report.diagnostics import FORMAT_VERSION
 from pkiplan.report.text import cells, counted, padded, printable
-from pkiplan.report.verify_advice import advice, told_reasons
+from pkiplan.report.verify_advice import advice
 from pkiplan.verify.results import CheckResult, Outcome, VerifyReport, report_document
 
 # A table of more rows than this is no help; then the summary and what is unexpected are shown.
@@ -233,13 +233,26 @@ def _reasons(report: VerifyReport, paint: Paint) -> Iterator[str]:
     """Say why each refusal that had to come did come, in the stacks' own words."""
     lines: list[str] = []
     subject = None
-    for (about, check, words), stacks in told_reasons(report.results).items():
+    for (about, check, words), stacks in _told_reasons(report.results).items():
         if about != subject:
             subject = about
             lines.append(f"  {printable(subject)}")
         lines.append(printable(f"    {check}: {words} ({', '.join(stacks)})"))
     if lines:
         yield "\n".join([paint.strong("Why they were refused:"), *lines])
+
+
+def _told_reasons(results: Iterable[CheckResult]) -> dict[tuple[str, str, str], list[str]]:
+    """Gather what each stack said, by subject, check and words: who said it, in order."""
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for result in results:
+        if result.outcome is Outcome.REFUSED and result.as_expected:
+            by = f", says the {result.reason.by}" if result.reason.by else ""
+            about = f"{result.check} {result.target}".rstrip()
+            who = told.setdefault((result.subject, about, f"{result.reason.text}{by}"), [])
+            if result.stack not in who:
+                who.append(result.stack)
+    return told
 
 
 def _advice(report: VerifyReport) -> Iterator[str]:

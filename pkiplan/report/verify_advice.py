@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from pkiplan.verify import reasons
 from pkiplan.verify.results import UNREACHABLE, CheckResult, Expected, Outcome, VerifyReport
@@ -55,16 +54,3 @@ def _way_out(result: CheckResult) -> str:
     if "protocol version" in result.reason.text:
         return _VERSION
     return _BY_REASON.get(result.reason.code, _LOG if result.check.startswith("connect") else _TRACE)
-
-
-def told_reasons(results: Iterable[CheckResult]) -> dict[tuple[str, str, str], list[str]]:
-    """Gather what each stack said, by subject, check and words: who said it, in order."""
-    told: dict[tuple[str, str, str], list[str]] = {}
-    for result in results:
-        if result.outcome is Outcome.REFUSED and result.as_expected:
-            by = f", says the {result.reason.by}" if result.reason.by else ""
-            about = f"{result.check} {result.target}".rstrip()
-            who = told.setdefault((result.subject, about, f"{result.reason.text}{by}"), [])
-            if result.stack not in who:
-                who.append(result.stack)
-    return told

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKC
 
 from pkiplan.x509 import der
 
-_SIGNED_DATA = "1.2.840.113549.1.7.2"
-_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
+SIGNED_DATA = "1.2.840.113549.1.7.2"
+MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 
 
@@ -38,9 +38,9 @@ def check(signature: bytes, content: bytes, certificate: x509.Certificate) -> No
     except (der.DerError, IndexError, ValueError) as error:
         raise CmsError(f"the signature does not parse: {error}") from error
     attributes = _by_oid(signed_attributes)
-    if _MESSAGE_DIGEST not in attributes:
+    if MESSAGE_DIGEST not in attributes:
         raise CmsError("the signature names no digest of the content")
-    digest = attributes[_MESSAGE_DIGEST].children()[0].content
+    digest = attributes[MESSAGE_DIGEST].children()[0].content
     if digest != hashlib.sha256(content).digest():
         raise CmsError("the content is not what was signed")
     # RFC 5652, 5.4: what is signed are the attributes as a SET, not as the [0] they are sent as.
@@ -66,7 +66,7 @@ def _by_oid(signed_attributes: der.Tlv) -> dict[str, der.Tlv]:
 def _signer(signature: bytes) -> tuple[list[der.Tlv], der.Tlv]:
     """Cut out the only SignerInfo (its elements) and its signed attributes."""
     content_type, wrapped = der.single(signature).expect(der.SEQUENCE).children()
-    if der.decode_oid(content_type.content) != _SIGNED_DATA:
+    if der.decode_oid(content_type.content) != SIGNED_DATA:
         raise ValueError("not signed data")
     signed_data = wrapped.children()[0].expect(der.SEQUENCE).children()
     (signer_info,) = signed_data[-1].children()

@@ -12,15 +12,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkiplan.verify import cms
-from pkiplan.verify.cms import CmsError
+from pkiplan.verify.cms import MESSAGE_DIGEST, SIGNED_DATA, CmsError
 from pkiplan.x509 import der
 
 _SET = 0x31
 _GENERALIZED_TIME = 0x18
-_SIGNED_DATA = "1.2.840.113549.1.7.2"
 _TST_INFO = "1.2.840.113549.1.9.16.1.4"
 _CONTENT_TYPE = "1.2.840.113549.1.9.3"
-_MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 # RFC 5816: which certificate it was is signed, too, so that no other with the same key can take its place.
 _SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.47"
 _RSA_WITH_SHA256 = "1.2.840.113549.1.1.11"
@@ -69,7 +67,7 @@ def make(content: bytes, certificate: x509.Certificate, key: PrivateKeyTypes, ti
         der.encode(der.CONTEXT_0, encoded),
         der.encode(_SET, signer),
     )
-    return der.encode(der.SEQUENCE, der.encode_oid(_SIGNED_DATA), der.encode(der.CONTEXT_0, signed_data))
+    return der.encode(der.SEQUENCE, der.encode_oid(SIGNED_DATA), der.encode(der.CONTEXT_0, signed_data))
 
 
 def check(token: bytes, content: bytes, certificate: x509.Certificate) -> None:
@@ -105,7 +103,7 @@ def _info(content: bytes, time: datetime) -> bytes:
 
 def _info_of(token: bytes) -> bytes:
     content_type, wrapped = der.single(token).expect(der.SEQUENCE).children()
-    if der.decode_oid(content_type.content) != _SIGNED_DATA:
+    if der.decode_oid(content_type.content) != SIGNED_DATA:
         raise ValueError("not signed data")
     inside = wrapped.children()[0].expect(der.SEQUENCE).children()[2].expect(der.SEQUENCE).children()
     if der.decode_oid(inside[0].content) != _TST_INFO:
@@ -116,7 +114,7 @@ def _info_of(token: bytes) -> bytes:
 def _attributes(info: bytes, certificate: x509.Certificate) -> bytes:
     values = {
         _CONTENT_TYPE: der.encode_oid(_TST_INFO),
-        _MESSAGE_DIGEST: der.encode(der.OCTET_STRING, hashlib.sha256(info).digest()),
+        MESSAGE_DIGEST: der.encode(der.OCTET_STRING, hashlib.sha256(info).digest()),
         _SIGNING_CERTIFICATE: _named(certificate),
     }
     encoded = (der.encode(der.SEQUENCE, der.encode_oid(o), der.encode(_SET, value)) for o, value in values.items())

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import PkiplanError, StalePlanError
+from pkiplan.errors import WRONG_PASSPHRASE, PkiplanError, StalePlanError
 from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan, make_plan_again
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _refuse_wrong_passphrases(planned: PlannedSite) -> None:
         if isinstance(key, Unreadable) and key.is_closed:
             wrong.append(
                 Diagnostic(
-                    code="wrong-passphrase",
+                    code=WRONG_PASSPHRASE,
                     summary=f"{key_path(planned.site, resource)}: {key.why}",
                     place=resource.place,
                     hint="give the passphrase that the key was written with; nothing was changed",

@@ -11,7 +11,6 @@ from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, Missing
 from pkiplan.model.resource import CNF_FILE, FULLCHAIN_FILE, Resource
-from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.workflow.loading import load
 from pkiplan.workflow.planning import PlannedSite, PlanRequest
 
@@ -140,6 +139,13 @@ class CredentialLoader:
             load_key=lambda: self._key(resource),
         )
 
+    def cnf_text(self, resource: Resource) -> str:
+        """Return what a person would run openssl with, whoever wrote it last; raise `PkiplanError` as for the rest."""
+        try:
+            return self._read(resource, CNF_FILE).decode()
+        except UnicodeDecodeError:
+            raise PkiplanError.of(f"{self._site.path(resource, CNF_FILE)}: is no text in UTF-8") from None
+
     def _anchor(self, resource: Resource, own: bytes) -> bytes:
         chain = self._site.chain_of(resource)
         if not chain:
@@ -183,21 +189,8 @@ def prove_cnf(request: PlanRequest, *, prompt: Prompt | None) -> VerifyReport:
     from pkiplan.verify.cnf_proof import prove_site
 
     site, resolver = _opened(request, prompt)
-    return prove_site(site, load=CredentialLoader(site, resolver), cnf_texts=partial(_cnf_on_disk, site))
-
-
-def _cnf_on_disk(site: Site, resource: Resource) -> str:
-    """Read what a person would run openssl with, whoever wrote it last."""
-    path = site.path(resource, CNF_FILE)
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read(LARGEST_PEM)
-    except FileNotFoundError:
-        raise PkiplanError.of(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise PkiplanError.of(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PkiplanError.of(f"{path}: is no text in UTF-8") from None
+    load = CredentialLoader(site, resolver)
+    return prove_site(site, load=load, cnf_texts=load.cnf_text)
 
 
 def trace(

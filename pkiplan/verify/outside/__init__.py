@@ -17,11 +17,8 @@ from pkiplan.verify.outside.curl import CurlClient
 from pkiplan.verify.outside.gnutls import GnuTlsClient
 from pkiplan.verify.outside.openssl import OpenSslProgramStack
 from pkiplan.verify.outside.program import answer, find
-from pkiplan.verify.outside.runtimes import JavaStack, NodeStack
+from pkiplan.verify.outside.runtimes import NO_TRACES, JavaStack, NodeStack
 from pkiplan.verify.stacks.base import TlsStack
-
-# A virtual machine else leaves a file about itself in /tmp.
-_NO_TRACES = "-XX:-UsePerfData"
 
 
 def _openssl(path: str) -> TlsStack:
@@ -44,9 +41,9 @@ def _node(path: str) -> TlsStack:
 
 
 def _java(path: str) -> TlsStack:
-    if not any(line.startswith("jdk.compiler") for line in answer([path, _NO_TRACES, "--list-modules"])):
+    if not any(line.startswith("jdk.compiler") for line in answer([path, NO_TRACES, "--list-modules"])):
         raise UnusableProgramError(f"{path} has no compiler: it is a runtime without a JDK")
-    return JavaStack(path, _version(path, r"\w+ \d\S*", _NO_TRACES, "--version"))
+    return JavaStack(path, _version(path, r"\w+ \d\S*", NO_TRACES, "--version"))
 
 
 def _version(path: str, pattern: str, *arguments: str) -> str:

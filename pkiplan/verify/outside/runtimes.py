@@ -11,6 +11,9 @@ from pkiplan.verify.outside.worker import Worker
 from pkiplan.verify.results import ACCEPTED, BREAKS_CONSTRAINTS, Reason
 from pkiplan.verify.stacks.base import CLIENT, HandshakeOutcome, HandshakeSetup
 
+# A virtual machine else leaves a file about itself in /tmp.
+NO_TRACES = "-XX:-UsePerfData"
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -83,8 +86,8 @@ class JavaStack:
 
     def __init__(self, path: str, version: str) -> None:
         self.version = version
-        # The quickest start for a small program; and nothing of it in /tmp.
-        options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
+        # The quickest start for a small program.
+        options = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", NO_TRACES]
         self._worker = Worker([path, *options, os.path.join(_HERE, "Handshakes.java")])
         self.close = self._worker.close
 

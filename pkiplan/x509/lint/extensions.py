@@ -45,7 +45,6 @@ def other_extensions(subject: Subject) -> Iterator[str]:
 # RFC 5280, 4.2.1.4: explicitText "with a maximum size of 200 characters".
 LONGEST_NOTICE = 200
 
-
 _MUST_BE_CRITICAL = ("name_constraints", "policy_constraints", "inhibit_any_policy")
 _MUST_NOT_BE_CRITICAL = ("aia", "sia")
 _SHOULD_BE_CRITICAL = ("key_usage",)
@@ -92,8 +91,9 @@ def policies(subject: Subject) -> Iterator[str]:
         seen.add(policy.oid)
         yield from (problem for cps in policy.cps if (problem := uri_problem(cps)))
         for notice in policy.notices:
-            if len(notice.text or "") > LONGEST_NOTICE:
-                yield f"a notice of policy {policy.oid} has {len(notice.text or '')} characters, allowed are 200"
+            length = len(notice.text or "")
+            if length > LONGEST_NOTICE:
+                yield f"a notice of policy {policy.oid} has {length} characters, allowed are {LONGEST_NOTICE}"
             if (notice.organization is None) is bool(notice.numbers):
                 yield f"a notice of policy {policy.oid} needs organization and numbers together"
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pkiplan.model.extensions import SubjectAltName
 from pkiplan.model.names import GeneralNameKind
 from pkiplan.x509.lint.subject import Problem, Subject
+from pkiplan.x509.name_constraints import EMAIL_ADDRESS_OID
 from pkiplan.x509.name_syntax import attribute_problem, has_underscore, is_oid, name_problem
-
-EMAIL_ADDRESS_OID = "1.2.840.113549.1.9.1"
 
 # Above this, verifiers grow slow or refuse (CVE-2024-12243 in GnuTLS).
 MANY_NAMES = 100
