@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.workflow.certificate_files import FileCertificate, issuers_above, read_certificate_files
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One rule as a person looks it up: its id, how much it weighs, which standard says so, and what it says."""
-
-    id: str
-    severity: str
-    citation: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Linted:
-    """What was found in some files; `pkilint` is the version that was asked too, or None."""
-
-    certificates: int
-    diagnostics: tuple[Diagnostic, ...]
-    pkilint: str | None
+if TYPE_CHECKING:
+    from pkiplan.x509.lint import Lint
+    from pkiplan.x509.lint.results import Linted
 
 
 def lint(paths: Sequence[str], *, now: datetime, disabled: Sequence[str] = ()) -> Linted:
     """Hold every certificate of some files against our rules, and against pkilint's where it is installed."""
     from pkiplan.x509 import pkilint_rules
+    from pkiplan.x509.lint.results import Linted
 
     _refuse_unknown(disabled)
     read = read_certificate_files(paths)
@@ -45,14 +31,11 @@ def lint(paths: Sequence[str], *, now: datetime, disabled: Sequence[str] = ()) -
     )
 
 
-def lint_rules() -> tuple[Rule, ...]:
-    """List our own rules, in the order in which they are asked."""
+def lint_rules() -> Mapping[str, Lint]:
+    """Give our own rules by their ids, in the order in which they are asked."""
     from pkiplan.x509.lint import LINTS
 
-    return tuple(
-        Rule(id=name, severity=rule.severity.value, citation=rule.citation, text=rule.text)
-        for name, rule in LINTS.items()
-    )
+    return LINTS
 
 
 def _refuse_unknown(disabled: Sequence[str]) -> None:
