@@ -10,9 +10,10 @@ from typing import Any
 from pkiplan.manifest.durations import UNTIL_ISSUER, days
 from pkiplan.manifest.keys import ALLOW_SMALL_RSA, SMALLEST_RSA, KeyChoice
 from pkiplan.manifest.layers import Base
-from pkiplan.manifest.nodes import Mapping, Node
+from pkiplan.manifest.nodes import Mapping, Node, is_null
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.profiles import default_key_usages
+from pkiplan.manifest.subject import attribute_oid
 from pkiplan.model.extensions import (
     EXTENDED_KEY_USAGES,
     EXTENSION_OIDS,
@@ -82,9 +83,16 @@ class Settings:
         self.rendered = rendered
         self.invalid = invalid  # what could not be read, and was told already
 
+    def node_of(self, name: str) -> Node | None:
+        """Return what the manifest gives for a setting: merged and rendered, the resource's own, or from below."""
+        for layer in (self.rendered, self.own, self.base.node):
+            if name in layer:
+                return layer[name]
+        return None
+
     def mark_within(self, name: str, *entries: str) -> int:
         """Return where an entry of a setting that is a map was written, else where the setting is."""
-        node = self.rendered.get(name) or self.own.get(name) or self.base.node.get(name)
+        node = self.node_of(name)
         if isinstance(node, Mapping):
             for entry in entries:
                 if entry in node and node.value_mark(entry) & 0xFFFFFFFFFFFF:
@@ -223,11 +231,12 @@ class ResourceMaker:
         subject: DistinguishedName = settings.fields.get("subject") or DistinguishedName()
         if not is_self_signed and kind is Kind.CERTIFICATE and self._is_server(settings):
             return subject
-        node = settings.rendered.get("subject") or settings.base.node.get("subject")
-        if node is not None and (
-            not isinstance(node, Mapping) or not {"common_name", "CN", "cn", COMMON_NAME_OID}.isdisjoint(node)
-        ):
-            return subject
+        node = settings.node_of("subject")
+        if isinstance(node, Mapping):
+            if any(attribute_oid(key) == COMMON_NAME_OID for key in node):
+                return subject
+        elif node is not None and not is_null(node):
+            return subject  # text is the whole name
         default = name
         if is_self_signed:
             first = settings.fields.get("dns") or settings.fields.get("ip") or ()

@@ -240,6 +240,42 @@ def test_what_is_no_server_is_called_by_its_id_unless_it_says_otherwise(tmp_path
 
 
 @pytest.mark.parametrize(
+    ("subject", "whole"),
+    [
+        pytest.param("'CN=Ops,O=Acme'", "O=Acme, CN=Ops", id="text with a common name"),
+        pytest.param("'O=Acme'", "O=Acme", id="text without one"),
+        pytest.param("'2.5.4.3=Ops'", "CN=Ops", id="text with the OID"),
+        pytest.param("'CN={{ 1 + 1 }}'", "CN=2", id="a template that makes text"),
+        pytest.param("{Cn: Ops}", "CN=Ops", id="a short name in any case"),
+        pytest.param("{2.5.4.3: Ops}", "CN=Ops", id="an OID"),
+    ],
+)
+def test_a_subject_that_is_text_or_has_a_common_name_gets_no_other(tmp_path: Path, subject: str, whole: str) -> None:
+    text = (
+        "version: 1\nprofiles: {named: {extends: client, subject: " + subject + "}}\n"
+        "authorities:\n  root: {subject: " + subject + "}\n"
+        "certificates:\n"
+        "  own: {issuer: root, profile: client, subject: " + subject + "}\n"
+        "  below: {issuer: root, profile: named}\n"
+        "  each: {for_each: [a1], issuer: root, profile: client, subject: " + subject + "}\n"
+        "  me: {self_signed: true, profile: client, subject: " + subject + "}\n"
+    )
+
+    subjects = {str(resource.subject) for resource in site_of(tmp_path, text)}
+
+    assert subjects == {whole}
+
+
+def test_a_subject_that_is_unset_is_made_anew(tmp_path: Path) -> None:
+    text = (
+        "version: 1\ndefaults: {certificates: {subject: {common_name: x}}}\nauthorities: {root: {}}\n"
+        "certificates: {ops: {issuer: root, profile: client, subject: null}}\n"
+    )
+
+    assert str(site_of(tmp_path, text).resources["certificate.ops"].subject) == "CN=ops"
+
+
+@pytest.mark.parametrize(
     ("text", "name", "critical", "value"),
     [
         ("key: rsa", "key_usage", True, KeyUsage(("digital_signature", "key_encipherment"))),
