@@ -276,7 +276,7 @@ class ForEach:
         return native(source.documents[0]) if source.documents else None
 
     def _of_inventory(self, path: str, node: Mapping) -> list[Element]:
-        from pkiplan.manifest.inventory import read_inventory
+        from pkiplan.manifest.inventory_files import read_inventory
 
         if path not in self._inventories:
             self._inventories[path] = read_inventory(path, self._files, self._problems)
