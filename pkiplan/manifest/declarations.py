@@ -14,8 +14,9 @@ from pkiplan.manifest.layers import KIND_SETTINGS, SECTIONS, Base, Layers
 from pkiplan.manifest.nodes import Mapping, Node, Templated, is_null, node_count
 from pkiplan.manifest.problems import shown
 from pkiplan.manifest.references import ID
+from pkiplan.manifest.tables import unknown_key
 from pkiplan.manifest.templates import mentions_each
-from pkiplan.manifest.values import Boolean, kind_of, unknown_key
+from pkiplan.manifest.values import Boolean, kind_of
 from pkiplan.model.resource import Kind
 
 _OWN_KEYS = {

@@ -14,10 +14,8 @@ from pkiplan.manifest.extensions_decoding import (
     AIA,
     CRL_DISTRIBUTION_POINTS,
     EXTENDED_KEY_USAGE,
-    GENERAL_NAMES,
     INHIBIT_ANY_POLICY,
     KEY_USAGE,
-    NAME_CONSTRAINTS,
     OCSP_NO_CHECK,
     POLICIES,
     POLICY_CONSTRAINTS,
@@ -25,12 +23,14 @@ from pkiplan.manifest.extensions_decoding import (
     TLS_FEATURE,
     OtherExtensions,
 )
+from pkiplan.manifest.general_names import GENERAL_NAMES, NAME_CONSTRAINTS
 from pkiplan.manifest.keys import ALLOW_SMALL_RSA, GROUP, MODE, OWNER, PATH, KeyType
 from pkiplan.manifest.names import uri_text
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence
 from pkiplan.manifest.outputs import Outputs
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
 from pkiplan.manifest.subject import Subject
+from pkiplan.manifest.tables import Key, Table
 from pkiplan.manifest.values import (
     INVALID,
     BadValueError,
@@ -38,10 +38,8 @@ from pkiplan.manifest.values import (
     Choice,
     Integer,
     Invalid,
-    Key,
     Listed,
     Schema,
-    Table,
     Text,
     wrong_type,
 )

@@ -12,7 +12,8 @@ from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.sources import Source
-from pkiplan.manifest.values import BadValueError, kind_of, report, unknown_key
+from pkiplan.manifest.tables import unknown_key
+from pkiplan.manifest.values import BadValueError, kind_of, report
 
 _OF = {"vars": "variables", "defaults": "settings"}
 _MAPS = ("vars", "profiles", "authorities", "certificates")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from typing import Any
 
 from pkiplan.manifest import names
+from pkiplan.manifest.der_values import ASN1, DER, exactly_one
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
-from pkiplan.manifest.subject import Subject, is_oid, object_identifier
+from pkiplan.manifest.subject import is_oid, object_identifier
+from pkiplan.manifest.tables import Key, Table, Wrapped
 from pkiplan.manifest.values import (
     INVALID,
     BadValueError,
@@ -18,13 +17,10 @@ from pkiplan.manifest.values import (
     Choice,
     Integer,
     Invalid,
-    Key,
     Listed,
     OneOf,
     Schema,
-    Table,
     Text,
-    Wrapped,
     wrong_type,
 )
 from pkiplan.model.extensions import (
@@ -39,7 +35,6 @@ from pkiplan.model.extensions import (
     ExtendedKeyUsage,
     InhibitAnyPolicy,
     KeyUsage,
-    NameConstraints,
     OcspNoCheck,
     OtherExtension,
     Policy,
@@ -48,9 +43,7 @@ from pkiplan.model.extensions import (
     TlsFeature,
     UserNotice,
 )
-from pkiplan.model.names import GeneralName, GeneralNameKind, OtherNameValue
 
-LARGEST_DER = 65_536
 _OID_KEY_PATTERN = r"^[0-2](\.(0|[1-9][0-9]*))+$"
 
 
@@ -105,238 +98,6 @@ EXTENDED_KEY_USAGE = Wrapped(
         of="extended key usages",
     )
 )
-
-_OID = Text("an object identifier", object_identifier)
-
-
-class _DirName:
-    """A directory name."""
-
-    wanted = Subject.wanted
-
-    def read(self, node: Node, mark: int, problems: Problems) -> GeneralName | Invalid:
-        """Read a name; an empty one names nobody."""
-        read = Subject().read(node, mark, problems)
-        if isinstance(read, Invalid):
-            return INVALID
-        if read.is_empty:
-            problems.error(mark, "an empty directory name", code="empty")
-            return INVALID
-        return GeneralName(GeneralNameKind.DIR_NAME, read)
-
-    def schema(self) -> Schema:
-        """Give the JSON Schema."""
-        return Subject().schema()
-
-
-def der_text(text: str) -> bytes:
-    """Read DER written in hexadecimal (with or without colons and blanks) or base64."""
-    compact = re.sub(r"[\s:]", "", text)
-    try:
-        if len(compact) % 2 == 0 and re.fullmatch("[0-9a-fA-F]+", compact):
-            data = bytes.fromhex(compact)
-        else:
-            data = base64.b64decode(re.sub(r"\s", "", text), validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise BadValueError(
-            f"{shown(text)} is neither hexadecimal nor base64", code="der", hint="write for instance `der: 0500`"
-        ) from error
-    if len(data) > LARGEST_DER:
-        raise BadValueError(f"more than {LARGEST_DER} bytes of DER", code="der")
-    if not _is_one_value(data):
-        raise BadValueError(
-            f"{shown(text)} is no DER: its length does not fit",
-            code="der",
-            hint="the bytes are those inside of extnValue, tag and length first",
-        )
-    return data
-
-
-def _is_one_value(data: bytes) -> bool:
-    """Tell whether bytes are exactly one value of DER, as far as tags and lengths go (X.690, 10.1)."""
-    return bool(data) and _end_of_value(data, 0, len(data), 0) == len(data)
-
-
-def _end_of_value(data: bytes, start: int, limit: int, depth: int) -> int:
-    """Return where the value that begins at `start` ends, or -1 when it is damaged."""
-    at = start + 2
-    if at > limit or depth > 50:
-        return -1
-    if data[start] & 0x1F == 0x1F:  # a tag number of several bytes
-        while at <= limit and data[at - 1] & 0x80:
-            at += 1
-        at += 1
-        if at > limit:
-            return -1
-    length = data[at - 1]
-    if length & 0x80:
-        count = length & 0x7F
-        digits = data[at : at + count]
-        length = int.from_bytes(digits, "big")
-        if not 0 < count <= 4 or len(digits) < count or digits[0] == 0 or length < 0x80:
-            return -1
-        at += count
-    end = at + length
-    if end > limit:
-        return -1
-    if data[start] & 0x20:  # constructed: what is inside must be values, too
-        while at < end:
-            at = _end_of_value(data, at, end, depth + 1)
-            if at < 0:
-                return -1
-    return end
-
-
-def asn1_text(text: str) -> tuple[bytes, str]:
-    """Read a value in OpenSSL's generator syntax; the text goes along for the cnf."""
-    from pkiplan.x509.asn1_generator import GeneratorError, generate
-
-    if any(char < " " or "\x7f" <= char <= "\x9f" for char in text) or text != text.strip():
-        raise BadValueError(f"a control character, or a blank at an end: {shown(text)}", code="control-character")
-    try:
-        return generate(text), text
-    except GeneratorError as error:
-        raise BadValueError(
-            f"{shown(text)} is not in OpenSSL's generator syntax: {error}",
-            code="asn1",
-            hint="see ASN1_generate_nconf(3); write for instance `asn1: UTF8String:hello`",
-        ) from error
-
-
-_DER = Key(
-    Text("DER in hexadecimal or base64", der_text, raw=True),
-    "The value as DER, in hexadecimal or base64.",
-    examples=("0500",),
-)
-_ASN1 = Key(
-    Text("a value in OpenSSL's generator syntax", asn1_text),
-    "The value in OpenSSL's generator syntax (ASN1_generate_nconf(3)).",
-    examples=("UTF8String:hello",),
-)
-
-
-def _exactly_one(fields: dict[str, Any], first: str, second: str) -> None:
-    if first in fields and second in fields:
-        raise BadValueError(
-            f"`{first}` and `{second}` exclude each other", code="conflict", hint="leave one of them out"
-        )
-    if first not in fields and second not in fields:
-        raise BadValueError(
-            f"expected either `{first}` or `{second}`",
-            code="missing-key",
-            hint="write for instance `asn1: UTF8String:hello`",
-        )
-
-
-def _other_name(fields: dict[str, Any]) -> GeneralName:
-    _exactly_one(fields, "der", "asn1")
-    der = fields["der"] if "der" in fields else fields["asn1"][0]
-    return GeneralName(GeneralNameKind.OTHER_NAME, OtherNameValue(fields["oid"], der))
-
-
-_OTHER_NAME = Table(
-    {
-        "oid": Key(_OID, "The type of the name."),
-        "der": Key(_DER.type, "The value of the name as DER, in hexadecimal or base64."),
-        "asn1": Key(_ASN1.type, "The value of the name in OpenSSL's generator syntax."),
-    },
-    "an otherName: `oid`, and `der` or `asn1`",
-    _other_name,
-    required=("oid",),
-)
-
-_DNS = Text("a DNS name", names.dns, pattern=names.DNS_PATTERN, examples=("www.example.com",))
-_IP = Text("an IP address", names.ip, pattern=r"^[0-9A-Fa-f:.]+$", examples=("10.0.0.2", "2001:db8::2"))
-GENERAL_NAMES: dict[str, Key] = {
-    "dns": Key(
-        Listed(_DNS, of="DNS names"),
-        "DNS names, one or a list. Written in Unicode they are stored as A-labels; a wildcard may only be the whole "
-        "leftmost label.",
-        examples=(["www.example.com", "*.example.com"],),
-    ),
-    "ip": Key(
-        Listed(_IP, of="IP addresses"),
-        "IP addresses, v4 or v6, one or a list.",
-        examples=(["10.0.0.2", "2001:db8::2"],),
-    ),
-    "uri": Key(
-        Listed(Text("a URI", names.uri, pattern=names.URI_PATTERN), of="URIs"),
-        "URIs, one or a list.",
-        examples=(["spiffe://example.com/web"],),
-    ),
-    "email": Key(
-        Listed(Text("a mailbox", names.email, pattern=names.EMAIL_PATTERN), of="mailboxes"),
-        "Mailboxes, one or a list.",
-        examples=(["ops@example.com"],),
-    ),
-    "upn": Key(
-        Listed(Text("a user principal name", names.upn), of="user principal names"),
-        "User principal names, as Active Directory wants them for smart cards.",
-        examples=(["ops@corp.example"],),
-    ),
-    "rid": Key(
-        Listed(Text("an object identifier", names.rid), of="object identifiers"), "Registered IDs: object identifiers."
-    ),
-    "dir_name": Key(Listed(_DirName(), of="subjects"), "Directory names, each written like a subject."),
-    "other_name": Key(
-        Listed(_OTHER_NAME, of="otherNames"),
-        "Names of any other type, by OID.",
-        examples=([{"oid": "1.3.6.1.5.5.7.8.7", "asn1": "IA5STRING:_xmpp-client.example.com"}],),
-    ),
-}
-
-
-def _subtrees(fields: dict[str, Any]) -> tuple[GeneralName, ...]:
-    found = {name for values in fields.values() for name in values}
-    if not found:
-        raise BadValueError("an empty set of subtrees", code="empty", hint="name at least one, or leave the key out")
-    return tuple(sorted(found, key=lambda name: name.sort_key))
-
-
-_SUBTREES = Table(
-    {
-        "dns": Key(
-            Listed(Text("a domain", names.dns_subtree), of="domains"), "Domains, each for itself and all beneath it."
-        ),
-        "ip": Key(
-            Listed(Text("a network", names.ip_subtree), of="networks"),
-            "Networks in CIDR form.",
-            examples=(["10.0.0.0/8"],),
-        ),
-        "uri": Key(
-            Listed(Text("a host", names.uri_subtree), of="hosts"),
-            "Hosts of URIs; `.example.com` stands for all hosts beneath it.",
-        ),
-        "email": Key(
-            Listed(Text("a mailbox, host or domain", names.email_subtree), of="mailboxes, hosts or domains"),
-            "Mailboxes, hosts, or `.example.com` for all hosts beneath it.",
-        ),
-        "dir_name": Key(Listed(_DirName(), of="subjects"), "Directory names, each for itself and all beneath it."),
-    },
-    "subtrees by kind of name",
-    _subtrees,
-)
-
-
-def _name_constraints(fields: dict[str, Any]) -> NameConstraints:
-    if not fields:
-        raise BadValueError("neither `permitted` nor `excluded` (RFC 5280, 4.2.1.10)", code="empty")
-    return NameConstraints(permitted=fields.get("permitted", ()), excluded=fields.get("excluded", ()))
-
-
-NAME_CONSTRAINTS_TABLE = Table(
-    {
-        "permitted": Key(
-            _SUBTREES,
-            "Names below must fall in one of these subtrees, for each kind of name that is listed.",
-            merges=True,
-        ),
-        "excluded": Key(_SUBTREES, "Names below must not fall in any of these subtrees.", merges=True),
-    },
-    "name constraints: `permitted`, `excluded`",
-    _name_constraints,
-)
-NAME_CONSTRAINTS = Wrapped(NAME_CONSTRAINTS_TABLE)
 
 
 def _notice(fields: dict[str, Any]) -> UserNotice:
@@ -529,15 +290,15 @@ def _other_oid(text: str) -> str | None:
 
 
 def _other_extension(fields: dict[str, Any]) -> tuple[bytes, str | None, bool]:
-    _exactly_one(fields, "der", "asn1")
+    exactly_one(fields, "der", "asn1")
     der, asn1 = (fields["der"], None) if "der" in fields else fields["asn1"]
     return der, asn1, fields.get("critical", False)
 
 
 _OTHER_EXTENSION = Table(
     {
-        "der": _DER,
-        "asn1": _ASN1,
+        "der": DER,
+        "asn1": ASN1,
         "critical": Key(Boolean(), "Whether who does not know the extension must refuse.", "false"),
     },
     "an extension: `der` or `asn1`, and `critical`",

@@ -13,7 +13,8 @@ from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
 from pkiplan.manifest.problems import Problems, TooManyProblemsError, did_you_mean, listed, shown
 from pkiplan.manifest.sources import Source
-from pkiplan.manifest.values import BadValueError, Integer, Invalid, Schema, kind_of, report, unknown_key, wrong_type
+from pkiplan.manifest.tables import unknown_key
+from pkiplan.manifest.values import BadValueError, Integer, Invalid, Schema, kind_of, report, wrong_type
 
 if TYPE_CHECKING:
     from pkiplan.manifest.inventory import Inventory

@@ -10,18 +10,8 @@ from typing import Any
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
 from pkiplan.manifest.secret_references import Passphrases
-from pkiplan.manifest.values import (
-    INVALID,
-    BadValueError,
-    Choice,
-    Integer,
-    Invalid,
-    Key,
-    Schema,
-    Table,
-    Text,
-    wrong_type,
-)
+from pkiplan.manifest.tables import Key, Table
+from pkiplan.manifest.values import INVALID, BadValueError, Choice, Integer, Invalid, Schema, Text, wrong_type
 from pkiplan.model.keys import (
     PRIVATE_FILE,
     Curve,

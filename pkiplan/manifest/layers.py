@@ -15,8 +15,9 @@ from pkiplan.manifest.keys import ADOPTING, expanded
 from pkiplan.manifest.nodes import Mapping, Node, Templated, copied, drop, is_null, node_count
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.profiles import BUILT_IN, ISSUING, ROOT, SERVER, Profile, Profiles
+from pkiplan.manifest.tables import unknown_key
 from pkiplan.manifest.templates import mentions_each
-from pkiplan.manifest.values import INVALID, kind_of, unknown_key
+from pkiplan.manifest.values import INVALID, kind_of
 from pkiplan.model.resource import Kind
 
 SECTIONS = {Kind.AUTHORITY: "authorities", Kind.CERTIFICATE: "certificates"}

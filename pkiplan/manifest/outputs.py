@@ -11,15 +11,14 @@ from pkiplan.manifest.keys import GROUP, MODE, OWNER
 from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated
 from pkiplan.manifest.problems import Problems, listed, shown
 from pkiplan.manifest.secret_references import Passphrases
+from pkiplan.manifest.tables import Key, Table
 from pkiplan.manifest.values import (
     INVALID,
     BadValueError,
     Boolean,
     Choice,
     Invalid,
-    Key,
     Schema,
-    Table,
     Text,
     ValueType,
     wrong_type,

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping as MappingABC
 
 from pkiplan.manifest.definitions import CRL, LINT, OWN, SETTINGS, SITE
-from pkiplan.manifest.extensions_decoding import NAME_CONSTRAINTS_TABLE
+from pkiplan.manifest.general_names import NAME_CONSTRAINTS_TABLE
 from pkiplan.manifest.keys import KEYS
 from pkiplan.manifest.outputs import TABLE as OUTPUT
 from pkiplan.manifest.profiles import BUILT_IN
 from pkiplan.manifest.schema import EXTENDS, FOR_EACH, ISSUER, PROFILE, SELF_SIGNED
 from pkiplan.manifest.secret_references import KEYS as SECRETS
-from pkiplan.manifest.values import Key
+from pkiplan.manifest.tables import Key
 from pkiplan.manifest.verify_rules import KEYS as VERIFY
 from pkiplan.model.names import ATTRIBUTE_TYPES
 

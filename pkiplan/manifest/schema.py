@@ -11,7 +11,8 @@ from typing import Any
 from pkiplan.manifest.definitions import OWN, SETTINGS, SITE, of_kind
 from pkiplan.manifest.for_each import ForEachType
 from pkiplan.manifest.profiles import BUILT_IN
-from pkiplan.manifest.values import Boolean, Key, Schema, Text, key_schema, nullable
+from pkiplan.manifest.tables import Key, key_schema, nullable
+from pkiplan.manifest.values import Boolean, Schema, Text
 from pkiplan.manifest.verify_rules import TABLE as VERIFY
 
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$|\{\{"

@@ -9,7 +9,8 @@ from typing import Any
 
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
-from pkiplan.manifest.values import INVALID, BadValueError, Integer, Invalid, Key, Listed, Schema, Text, key_schema
+from pkiplan.manifest.tables import Key, key_schema
+from pkiplan.manifest.values import INVALID, BadValueError, Integer, Invalid, Listed, Schema, Text
 from pkiplan.model.secret_references import (
     CommandSecret,
     EnvSecret,

@@ -13,7 +13,8 @@ from pkiplan.manifest.nodes import Mapping, Node, Sequence, is_null
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
 from pkiplan.manifest.references import address, short_name
 from pkiplan.manifest.secret_references import is_none_word
-from pkiplan.manifest.values import BadValueError, Choice, Invalid, Key, Listed, Table, Text
+from pkiplan.manifest.tables import Key, Table
+from pkiplan.manifest.values import BadValueError, Choice, Invalid, Listed, Text
 from pkiplan.model.resource import Kind
 from pkiplan.model.site import VerifyRule
 
