@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush
 from math import inf
 
 from pkiplan.manifest.problems import Problems, shown
-from pkiplan.manifest.resources import Settings
+from pkiplan.manifest.settings import Settings
 from pkiplan.model.resource import Resource
 
 

@@ -21,7 +21,8 @@ from pkiplan.manifest.nodes import Mapping, Sequence, node_count
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.profiles import Profiles
 from pkiplan.manifest.references import short_name
-from pkiplan.manifest.resources import ResourceMaker, Settings
+from pkiplan.manifest.resources import ResourceMaker
+from pkiplan.manifest.settings import Settings
 from pkiplan.manifest.settling import Settler
 from pkiplan.manifest.values import INVALID
 from pkiplan.manifest.variables import read_variables, scope

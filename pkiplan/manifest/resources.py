@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import operator
 import os
-from datetime import timedelta
 from typing import Any
 
-from pkiplan.manifest.durations import UNTIL_ISSUER, days
 from pkiplan.manifest.keys import ALLOW_SMALL_RSA, SMALLEST_RSA, KeyChoice
-from pkiplan.manifest.layers import Base
-from pkiplan.manifest.nodes import Mapping, Node, is_null
+from pkiplan.manifest.nodes import Mapping, is_null
 from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.profiles import default_key_usages
+from pkiplan.manifest.settings import Settings
 from pkiplan.manifest.subject import attribute_oid
+from pkiplan.manifest.validities import Validities
 from pkiplan.model.extensions import (
     EXTENDED_KEY_USAGES,
     EXTENSION_OIDS,
@@ -44,7 +43,6 @@ from pkiplan.model.names import (
 )
 from pkiplan.model.resource import CrlSettings, Kind, Resource
 from pkiplan.model.tree import KIND_DIRECTORIES, address_of, quoted
-from pkiplan.model.validity import DEFAULT_BACKDATE, Validity
 
 _NAME_KEYS = tuple(kind.value for kind in GeneralNameKind)
 _BEFORE_NAMES = ("key_usage", "extended_key_usage")
@@ -62,57 +60,6 @@ _LONGEST_DIRECTORY_NAME = 255
 _CANONICAL = {attribute.oid: index for index, attribute in enumerate(ATTRIBUTE_TYPES)}
 
 
-class Settings:
-    """The settings of one resource or element: values, and where each comes from."""
-
-    __slots__ = ("base", "fields", "invalid", "mark", "own", "rendered")
-
-    def __init__(
-        self,
-        own: Mapping,
-        base: Base,
-        fields: dict[str, Any],
-        mark: int,
-        rendered: dict[str, Node],
-        invalid: frozenset[str],
-    ) -> None:
-        self.own = own
-        self.base = base
-        self.fields = fields
-        self.mark = mark
-        self.rendered = rendered
-        self.invalid = invalid  # what could not be read, and was told already
-
-    def node_of(self, name: str) -> Node | None:
-        """Return what the manifest gives for a setting: merged and rendered, the resource's own, or from below."""
-        for layer in (self.rendered, self.own, self.base.node):
-            if name in layer:
-                return layer[name]
-        return None
-
-    def mark_within(self, name: str, *entries: str) -> int:
-        """Return where an entry of a setting that is a map was written, else where the setting is."""
-        node = self.node_of(name)
-        if isinstance(node, Mapping):
-            for entry in entries:
-                if entry in node and node.value_mark(entry) & 0xFFFFFFFFFFFF:
-                    return node.value_mark(entry)
-        return self.mark_of(name)
-
-    def mark_of(self, *names: str) -> int:
-        """Return where the first of these settings was written, else where the resource is."""
-        for name in names:
-            if name in self.own:
-                return self.own.value_mark(name)
-            if name in self.base.node and self.base.node.value_mark(name) & 0xFFFFFFFFFFFF:
-                return self.base.node.value_mark(name)
-        return self.mark
-
-    def is_own(self, name: str) -> bool:
-        """Tell whether the resource itself gives a setting."""
-        return name in self.own
-
-
 class ResourceMaker:
     """Makes resources; pieces that many of them share are made once."""
 
@@ -120,7 +67,7 @@ class ResourceMaker:
         self._problems = problems
         self._extensions: dict[tuple[Any, ...], tuple[Any, tuple[Extension, ...], tuple[Extension, ...]]] = {}
         self._keys: dict[tuple[KeyChoice, bool], Any] = {}
-        self._validities: dict[tuple[Any, ...], Validity] = {}
+        self._validities = Validities(problems)
         self._last_names: tuple[list[Any], tuple[GeneralName, ...]] = ([], ())
 
     def make(
@@ -147,7 +94,7 @@ class ResourceMaker:
         subject = self._subject(kind, element or resource_id, settings, is_self_signed=is_self_signed)
         self._check_subject(subject, names, settings, is_authority=is_authority, is_self_issued=issuer is None)
         extensions = self._all_extensions(settings, kind, spec, issuer, names, subject)
-        validity = self._validity(settings, is_self_issued=issuer is None)
+        validity = self._validities.read(settings, is_self_issued=issuer is None)
         digest, rsa_pss = self._signature(settings, spec if issuer is None else issuer.key.spec)
         directory = self._directory(kind, resource_id, element, settings)
         cert_path = fields.get("cert_path")
@@ -194,7 +141,7 @@ class ResourceMaker:
         """Report what is wrong with a resource whose issuer is not known, as far as that can be told."""
         choice: KeyChoice = settings.fields.get("key") or KeyChoice("ecdsa")
         self._check_key(choice.source(is_authority=kind is Kind.AUTHORITY), settings, is_self_issued=False)
-        self._validity(settings, is_self_issued=False)
+        self._validities.read(settings, is_self_issued=False)
 
     def _error(self, mark: int, summary: str, *, code: str, hint: str = "", at_key: bool = False) -> None:
         self._problems.error(mark, summary, code=code, hint=hint, at_key=at_key)
@@ -351,70 +298,6 @@ class ResourceMaker:
             after.append(_extension(name, value))
         after.extend(Extension(oid, critical, other) for oid, other, critical in fields.get("extensions") or ())
         return tuple(before), tuple(after)
-
-    def _validity(self, settings: Settings, *, is_self_issued: bool) -> Validity | None:
-        fields = settings.fields
-        lifetime, end, count = fields.get("lifetime"), fields.get("not_after"), fields.get("days")
-        start = fields.get("not_before")
-        given = [name for name in ("days", "lifetime", "not_after") if fields.get(name) is not None]
-        if not settings.invalid.isdisjoint(("days", "lifetime", "not_after", "not_before")):
-            return None
-        if len(given) != 1:
-            if given:
-                self._error(
-                    settings.mark_of(given[1]),
-                    f"`{given[0]}` and `{given[1]}` exclude each other",
-                    code="conflict",
-                    hint="leave one of them out",
-                )
-            else:
-                self._error(
-                    settings.mark_of("days", "lifetime"),
-                    "no lifetime",
-                    code="missing-key",
-                    hint="write for instance `days: 90`",
-                )
-            return None
-        backdate = fields.get("backdate")
-        key = (lifetime, end, count, start, backdate)
-        known = self._validities.get(key)
-        if known is not None and not (lifetime == UNTIL_ISSUER and is_self_issued):
-            return known
-        if lifetime == UNTIL_ISSUER and is_self_issued:
-            self._error(
-                settings.mark_of("lifetime"),
-                "`until-issuer` without an issuer",
-                code="conflict",
-                hint="write for instance `lifetime: 10y`",
-            )
-            return None
-        if end is not None and start is not None and end <= start:
-            self._error(
-                settings.mark_of("not_after"),
-                "`not_after` is not after `not_before`",
-                code="conflict",
-                hint="write a later one",
-            )
-            return None
-        length: timedelta | None = (
-            days(count) if count is not None else lifetime if isinstance(lifetime, timedelta) else None
-        )
-        if start is not None and length is not None:
-            try:
-                start + length  # whether it overflows is the question
-            except OverflowError:
-                self._error(
-                    settings.mark_of(given[0]), "the certificate would end after the year 9999", code="out-of-range"
-                )
-                return None
-        validity = Validity(
-            lifetime=length,
-            not_before=start,
-            not_after=end,
-            backdate=DEFAULT_BACKDATE if backdate is None else backdate,
-        )
-        self._validities[key] = validity
-        return validity
 
     def _signature(self, settings: Settings, signer: KeySpec | None) -> tuple[str | None, bool]:
         """Choose the hash by the key that signs; a layer that many share may ask for more than its algorithm has."""

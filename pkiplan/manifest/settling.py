@@ -16,7 +16,7 @@ from pkiplan.manifest.layers import KIND_SETTINGS, Layers, merged_value, wrong_p
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null, is_templated
 from pkiplan.manifest.problems import did_you_mean, shown
 from pkiplan.manifest.profiles import Profile, Profiles
-from pkiplan.manifest.resources import Settings
+from pkiplan.manifest.settings import Settings
 from pkiplan.manifest.templates import mentions_each
 from pkiplan.manifest.values import INVALID, kind_of
 from pkiplan.model.resource import Kind, Resource
