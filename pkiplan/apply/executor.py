@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
@@ -23,18 +21,10 @@ from pkiplan.apply.generations import generation_of_run
 from pkiplan.apply.issuing import issue
 from pkiplan.apply.journal import Journal, new_journal
 from pkiplan.apply.order import levels, waiting_for
+from pkiplan.apply.outcomes import Outcomes, Progress, in_one_line, tell_nobody
 from pkiplan.apply.placing import kept_names, prepare, settle
 from pkiplan.apply.rehearsal import Rehearsal, Waiting
-from pkiplan.apply.results import (
-    ApplyEvent,
-    ApplyReport,
-    ChangeResult,
-    Done,
-    EventKind,
-    Failed,
-    NotRun,
-    Outcome,
-)
+from pkiplan.apply.results import ApplyReport, Done, EventKind, Failed, NotRun
 from pkiplan.apply.tree import Tree, open_tree
 from pkiplan.apply.work import Work
 from pkiplan.cache import Cache
@@ -52,8 +42,6 @@ HANDLERS = {Kind.AUTHORITY: authority_files, Kind.CERTIFICATE: certificate_files
 
 # So many resources are put on the disk together, then switched together.
 GROUP = 1024
-
-Progress = Callable[[ApplyEvent], None]
 
 
 def apply_plan(
@@ -89,7 +77,7 @@ def apply_plan(
         preflight.check(work)
         directories = {a: site.resources[a].directory for a in changes if a in site.resources}
         journal = new_journal(tree, run, now, directories)
-        executor = _Executor(work, journal, max(1, jobs), progress or _tell_nobody, stop or threading.Event())
+        executor = _Executor(work, journal, max(1, jobs), progress or tell_nobody, stop or threading.Event())
         return executor.run(rehearsal)
     finally:
         tree.close()
@@ -102,12 +90,10 @@ class _Executor:
         self._work = work
         self._journal = journal
         self._jobs = jobs
-        self._progress = progress
         self._stop = stop
-        self._outcomes: dict[str, Outcome] = {}
-        self._seconds: dict[str, float] = {}
+        self._outcomes = Outcomes(len(work.changes), progress)
         self._waiting = waiting_for(work)
-        self._told = threading.Lock()
+        self._releasing = threading.Lock()
         self._is_clean = True
 
     def run(self, rehearsal: Rehearsal | None) -> ApplyReport:
@@ -130,15 +116,7 @@ class _Executor:
         if self._is_clean:
             self._end()
         return ApplyReport(
-            results=tuple(
-                ChangeResult(
-                    address=change.address,
-                    action=change.action,
-                    outcome=self._outcomes[change.address],
-                    seconds=self._seconds.get(change.address, 0.0),
-                )
-                for change in pending
-            ),
+            results=self._outcomes.results(pending),
             is_interrupted=self._stop.is_set(),
             notes=()
             if self._is_clean
@@ -149,7 +127,7 @@ class _Executor:
         try:
             self._journal.begin()
         except OSError as error:
-            raise PkiplanError.of(f"cannot begin: {_words(error)}; nothing was changed", code="journal") from None
+            raise PkiplanError.of(f"cannot begin: {in_one_line(error)}; nothing was changed", code="journal") from None
 
     def _end(self) -> None:
         try:
@@ -179,41 +157,25 @@ class _Executor:
 
     def _guarded(self, change: Change, step: Callable[[Change], None]) -> None:
         """Do one step for one change; whatever goes wrong is that change's result."""
-        if change.address in self._outcomes:
+        if not self._outcomes.is_open(change):
             return
-        because = self._hindrance(change)
+        because = "apply was asked to stop" if self._stop.is_set() else self._unapplied_issuer(change)
         if because is not None:
-            self._finish(change, NotRun(because))
+            self._outcomes.finish(change, NotRun(because))
             return
-        self._attempt(change, step)
+        self._outcomes.attempt(change, step)
 
-    def _attempt(self, change: Change, step: Callable[[Change], None]) -> bool:
-        begun = time.monotonic()
-        try:
-            step(change)
-        except (PkiplanError, OSError) as error:
-            failed = Failed(_words(error))
-        except Exception as error:  # noqa: BLE001 - a fault of ours in one branch must not stop the others
-            failed = Failed(_fault(error))
-        else:
-            return True
-        finally:
-            self._seconds[change.address] = self._seconds.get(change.address, 0.0) + time.monotonic() - begun
-        self._finish(change, failed)
-        return False
-
-    def _hindrance(self, change: Change) -> str | None:
-        if self._stop.is_set():
-            return "apply was asked to stop"
+    def _unapplied_issuer(self, change: Change) -> str | None:
+        """Say that a change's issuer did not come to its place, if it did not."""
         resource = self._work.site.resources.get(change.address)
         issuer = None if resource is None else resource.issuer
-        if issuer is not None and isinstance(self._outcomes.get(issuer), Failed | NotRun):
+        if issuer is not None and isinstance(self._outcomes.of(issuer), Failed | NotRun):
             return f"{issuer} was not applied"
         return None
 
     def _make_key(self, change: Change) -> None:
         resource = self._work.site.resources[change.address]
-        self._tell(EventKind.STARTED, change, detail=key_making.told(resource, change))
+        self._outcomes.tell(EventKind.STARTED, change, detail=key_making.told(resource, change))
         self._work.stage_of(change.address).place_directory()
         key_making.make_key(self._work, resource, change)
 
@@ -221,7 +183,7 @@ class _Executor:
         work = self._work
         resource = work.site.resources[change.address]
         if change.key is KeyStep.KEEP:
-            self._tell(EventKind.STARTED, change)
+            self._outcomes.tell(EventKind.STARTED, change)
         stage = work.stage_of(change.address)
         stage.place_directory()
         if resource.is_authority:
@@ -241,7 +203,7 @@ class _Executor:
     def _release(self, resource: Resource) -> None:
         """Let go of an authority's key once the last one that waits for its signature has it."""
         issuer = resource.issuer or resource.address
-        with self._told:
+        with self._releasing:
             self._waiting[issuer] = self._waiting.get(issuer, 0) - 1
             is_last = self._waiting[issuer] <= 0
         if is_last:
@@ -249,21 +211,21 @@ class _Executor:
 
     def _rehearse(self, rehearsal: Rehearsal, pending: Sequence[Change]) -> None:
         """Let what is whole be tried; where it may not be switched, nothing is, and nothing is removed either."""
-        whole = [c.address for c in pending if c.address not in self._outcomes and c.action is not Action.REMOVE]
+        whole = [c.address for c in pending if self._outcomes.is_open(c) and c.action is not Action.REMOVE]
         if not whole:
             return
-        self._tell(EventKind.NOTE, None, detail="verifying what is new before it replaces what is there")
+        self._outcomes.tell(EventKind.NOTE, detail="verifying what is new before it replaces what is there")
         why_not = rehearsal(Waiting(frozenset(whole), self._work))
         if not why_not:
             return
         for change in pending:
-            self._finish(change, NotRun(why_not))
+            self._outcomes.finish(change, NotRun(why_not))
         with contextlib.suppress(OSError):
             self._work.withdraw_databases()
 
     def _switch_all(self, changes: Sequence[Change]) -> None:
         """Switch everything that is whole, issuers before what they issue, group by group."""
-        ready = [change for change in changes if change.address not in self._outcomes]
+        ready = [change for change in changes if self._outcomes.is_open(change)]
         for start in range(0, len(ready), GROUP):
             self._switch_group(ready[start : start + GROUP])
 
@@ -283,26 +245,27 @@ class _Executor:
             resource = work.site.resources[change.address]
             self._is_clean &= settle(work, resource, change, before[change.address])
             where = kept[change.address]
-            self._finish(change, Done("" if where is None else f"what was replaced is in {where}"))
+            self._outcomes.finish(change, Done("" if where is None else f"what was replaced is in {where}"))
 
-        ready = [change for change in group if self._attempt(change, prepared)]
+        ready = [change for change in group if self._outcomes.attempt(change, prepared)]
         stages = [work.stage_of(change.address) for change in ready]
         archived = [path for path in kept.values() if path is not None]
         if not self._synced(ready, lambda: durability.sync_group(work.tree, stages, work.databases(), archived)):
             return
-        done = [change for change in ready if self._is_issued_from_here(change) and self._attempt(change, switched)]
+        done = [
+            change for change in ready if self._is_issued_from_here(change) and self._outcomes.attempt(change, switched)
+        ]
         stages = [work.stage_of(change.address) for change in done]
         if self._synced(done, lambda: durability.sync_switches(work.tree, stages)):
             for change in done:
-                self._attempt(change, settled)
+                self._outcomes.attempt(change, settled)
 
     def _is_issued_from_here(self, change: Change) -> bool:
         """Tell whether a change's issuer is in its place; where it is not, the change is not run."""
-        issuer = self._work.site.resources[change.address].issuer
-        if issuer is None or not isinstance(self._outcomes.get(issuer), Failed | NotRun):
-            return True
-        self._finish(change, NotRun(f"{issuer} was not applied"))
-        return False
+        because = self._unapplied_issuer(change)
+        if because is not None:
+            self._outcomes.finish(change, NotRun(because))
+        return because is None
 
     def _synced(self, changes: Sequence[Change], sync: Callable[[], None]) -> bool:
         """Sync a group; where that fails, all of it has failed."""
@@ -310,19 +273,19 @@ class _Executor:
             sync()
         except (PkiplanError, OSError) as error:
             for change in changes:
-                self._finish(change, Failed(_words(error)))
+                self._outcomes.finish(change, Failed(in_one_line(error)))
             return False
         return True
 
     def _remove(self, change: Change) -> None:
-        self._tell(EventKind.STARTED, change)
+        self._outcomes.tell(EventKind.STARTED, change)
         where = removal.remove(self._work, change)
-        self._finish(change, Done(f"moved to {where}"))
+        self._outcomes.finish(change, Done(f"moved to {where}"))
 
     def _tidy(self, changes: Sequence[Change]) -> None:
         """Remove what failed changes left, and what was archived for long enough."""
         for change in changes:
-            if isinstance(self._outcomes.get(change.address), Done):
+            if isinstance(self._outcomes.of(change.address), Done):
                 continue
             stage = self._work.stage_of(change.address)
             if stage.is_switching:
@@ -337,38 +300,9 @@ class _Executor:
         try:
             archive.remove_expired(self._work.tree, self._work.now)
         except OSError as error:
-            self._tell(EventKind.NOTE, None, detail=f"old archived certificates could not be removed: {_words(error)}")
-
-    def _finish(self, change: Change, outcome: Outcome) -> None:
-        with self._told:
-            if change.address in self._outcomes:
-                return
-            self._outcomes[change.address] = outcome
-        match outcome:
-            case Done(detail):
-                self._tell(EventKind.FINISHED, change, detail=detail)
-            case Failed(why):
-                self._tell(EventKind.FAILED, change, detail=why)
-            case NotRun(because):
-                self._tell(EventKind.NOT_RUN, change, detail=because)
-
-    def _tell(self, kind: EventKind, change: Change | None, *, detail: str = "") -> None:
-        event = ApplyEvent(
-            kind=kind,
-            address="" if change is None else change.address,
-            action=None if change is None else change.action,
-            detail=detail,
-            index=len(self._outcomes),
-            total=len(self._work.changes),
-            seconds=0.0 if change is None else self._seconds.get(change.address, 0.0),
-        )
-        # Whoever looks on may have gone away (a closed pipe); that must not end an apply half way.
-        with self._told, contextlib.suppress(Exception):
-            self._progress(event)
-
-
-def _tell_nobody(_: ApplyEvent) -> None:
-    """Let events pass."""
+            self._outcomes.tell(
+                EventKind.NOTE, detail=f"old archived certificates could not be removed: {in_one_line(error)}"
+            )
 
 
 def _unfinished(running: set[Future[None]], until: str) -> set[Future[None]]:
@@ -388,18 +322,4 @@ def _opened_tree(site: Site) -> Tree:
     try:
         return open_tree(site)
     except OSError as error:
-        raise PkiplanError.of(f"cannot write in {site.directory}: {_words(error)}", code="not-writable") from None
-
-
-def _words(error: Exception) -> str:
-    """Say what went wrong in one line."""
-    if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{(error.strerror or type(error).__name__).lower()}"
-    return "; ".join(str(error).splitlines())
-
-
-def _fault(error: Exception) -> str:
-    """Tell of a fault in pkiplan itself by its kind and line; its text might hold a secret."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"internal error: {type(error).__name__} in {os.path.basename(frame.filename)}:{frame.lineno}"
+        raise PkiplanError.of(f"cannot write in {site.directory}: {in_one_line(error)}", code="not-writable") from None

@@ -142,7 +142,7 @@ FAULTS = (
     Fault(
         "P10",
         "tests/security/test_secrets_stay_secret.py::test_an_exception_in_any_handler_shows_no_secret",
-        "pkiplan/apply/executor.py",
+        "pkiplan/apply/outcomes.py",
         'return f"internal error: {type(error).__name__} in',
         'return f"internal error: {error} in',
     ),
@@ -170,7 +170,7 @@ FAULTS = (
     Fault(
         "P13",
         "tests/apply/test_executor.py::test_a_fault_of_ours_is_a_failure_that_shows_no_secret",
-        "pkiplan/apply/executor.py",
+        "pkiplan/apply/outcomes.py",
         "        except Exception as error:  # noqa: BLE001 - a fault of ours in one branch must not stop the others\n",
         "        except ZeroDivisionError as error:\n",
     ),
