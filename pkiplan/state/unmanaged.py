@@ -1,7 +1,8 @@
 """What lies in a site's directory and nothing declared explains: shown, never touched.
 
 pkiplan's own names and those of OpenSSL's CA database are explained. A directory that pkiplan made for a resource which
-is no longer declared has that resource's address, so that `--prune` may remove it.
+is no longer declared has that resource's address, so that `--prune` may remove it. It is known by what nobody makes by
+hand: certificate and key alone may be somebody's own, which happen to lie here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, UnmanagedFile
-from pkiplan.model.resource import CERTIFICATE_FILE, KEY_FILE, Resource
+from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, KEY_FILE, Resource
 from pkiplan.model.site import Site
 from pkiplan.model.tree import (
     ARCHIVE_DIRECTORY,
@@ -32,6 +33,8 @@ from pkiplan.state.read import Reader
 # A description needs a look into the file; who has more strangers than this reads the names.
 MOST_DESCRIPTIONS = 200
 LARGEST_DESCRIBED = 64 * 1024
+
+_MADE_HERE = frozenset({DATA_LINK, CNF_FILE, INDEX_FILE})
 
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
@@ -128,7 +131,7 @@ def _is_own(site: Site, directory: str, name: str, known: _Known) -> bool:
 def _undeclared_directory(site: Site, path: str) -> Iterator[tuple[str, str | None, str]]:
     address = _former_address(path)
     names = {entry.name for entry in _entries(f"{site.directory}/{path}")}
-    if address is not None and names & {DATA_LINK, CERTIFICATE_FILE, KEY_FILE, INDEX_FILE}:
+    if address is not None and names & _MADE_HERE:
         yield path, address, address.replace(".", " ", 1)
         return
     if path.count("/") == 1 and address is not None:
@@ -144,7 +147,7 @@ def _undeclared_directory(site: Site, path: str) -> Iterator[tuple[str, str | No
 def _undeclared_element(site: Site, path: str) -> Iterator[tuple[str, str | None, str]]:
     address = _former_address(path)
     names = {entry.name for entry in _entries(f"{site.directory}/{path}")}
-    if address is not None and names & {DATA_LINK, CERTIFICATE_FILE, KEY_FILE}:
+    if address is not None and names & _MADE_HERE:
         yield path, address, address.replace(".", " ", 1)
 
 

@@ -205,6 +205,19 @@ def test_strangers_are_listed_with_what_they_seem_to_be(bench: Workbench) -> Non
     }
 
 
+def test_a_directory_that_pkiplan_did_not_make_is_a_stranger_whatever_it_holds(bench: Workbench) -> None:
+    web = bench.tree / "certificates/web"
+    own = ("certificates/own", "certificates/own-group/a1", "authorities/own")
+    for directory in own:
+        (bench.tree / directory).mkdir(parents=True)
+        for name in ("cert.pem", "key.pem"):
+            (bench.tree / directory / name).write_bytes((web / name).read_bytes())
+
+    found = {file.path: file.address for file in bench.observe().state.unmanaged}
+
+    assert found == {"authorities/own": None, "certificates/own": None, "certificates/own-group": None}
+
+
 def test_what_is_openssls_or_pkiplans_own_is_never_a_stranger(bench: Workbench) -> None:
     issuing = bench.tree / "authorities/issuing"
     for name in ("index.txt.old", "index.txt.attr.old", "serial.old", "crlnumber.old"):
