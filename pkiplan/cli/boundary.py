@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from pkiplan.cli import statuses
 from pkiplan.cli.commands import PROGRAM, application
 from pkiplan.cli.global_options import first
-from pkiplan.cli.session import Session, point_at_nothing
+from pkiplan.cli.session import NOT_WRITTEN, Session, point_at_nothing
 from pkiplan.cli.usage import usage_error
-from pkiplan.diagnostics import in_order
+from pkiplan.diagnostics import Diagnostic, in_order
 from pkiplan.errors import InterruptedByUserError, ManifestError, PkiplanError
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status."""
+    _open_what_is_closed()
     _write_what_the_encoding_lacks_as_escapes()
     session = Session()
     status = _run(session, first(arguments) or ["--help"])
@@ -52,7 +53,24 @@ def _run(session: Session, arguments: Sequence[str]) -> int:
 
 
 def _failed(session: Session, error: PkiplanError) -> int:
+    """Tell an error as it is wanted; where standard output takes nothing, on standard error."""
     diagnostics = in_order(error.diagnostics) if isinstance(error, ManifestError) else error.diagnostics
+    session.is_loss_told = any(found.code == NOT_WRITTEN for found in diagnostics)
+    try:
+        if session.is_loss_told:
+            session.diagnose(diagnostics)
+        else:
+            _tell(session, diagnostics)
+            session.flush()
+    except PkiplanError as unwritten:
+        session.is_loss_told = True
+        session.diagnose((*diagnostics, *unwritten.diagnostics))
+    except BrokenPipeError:
+        return _pipe_closed()
+    return statuses.FAILED
+
+
+def _tell(session: Session, diagnostics: Sequence[Diagnostic]) -> None:
     if session.is_stream:
         from pkiplan.report.diagnostics import diagnostic_json
 
@@ -68,7 +86,6 @@ def _failed(session: Session, error: PkiplanError) -> int:
         session.document(diagnostics_json(diagnostics))
     else:
         session.diagnose(diagnostics)
-    return statuses.FAILED
 
 
 def _interrupted(session: Session) -> int:
@@ -120,7 +137,8 @@ def _flushed(session: Session, status: int) -> int:
     except PkiplanError as error:
         point_at_nothing(sys.stdout)
         session.is_json = session.is_stream = False
-        return status if status == statuses.FAILED else _failed(session, error)
+        # An error that was told as JSON is lost, too: of a failure in silence nobody learns anything.
+        return statuses.FAILED if session.is_loss_told else _failed(session, error)
     return status
 
 
@@ -128,6 +146,20 @@ def _pipe_closed() -> int:
     """Say nothing to a reader that has gone (`pkiplan status | head`)."""
     point_at_nothing(sys.stdout)
     return statuses.FAILED
+
+
+def _open_what_is_closed() -> None:
+    """Let a standard stream that is closed (`>&-`) lead nowhere.
+
+    Else the next file that is opened, a private key perhaps, has its number, and gets what was meant for the stream.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _write_what_the_encoding_lacks_as_escapes() -> None:

@@ -18,6 +18,9 @@ from pkiplan.report.colour import ColourWish, is_coloured
 if TYPE_CHECKING:
     import typer
 
+# The code of the error that a result could not be written.
+NOT_WRITTEN = "not-written"
+
 
 class Session:
     """The clock (read once), the standard streams, and the global options.
@@ -35,6 +38,8 @@ class Session:
         self.is_json = False
         self.is_stream = False
         self.is_stream_begun = False
+        self.is_loss_told = False
+        self._unwritten: OSError | None = None
 
     def paints(self, stream: TextIO) -> bool:
         """Tell whether a stream gets colour."""
@@ -68,6 +73,9 @@ class Session:
     def flush(self) -> None:
         """Let the result be seen before anything is said or asked beside it."""
         with _told_when_full():
+            if self._unwritten is not None:
+                unwritten, self._unwritten = self._unwritten, None
+                raise unwritten
             sys.stdout.flush()
 
     def tell(self, text: str) -> None:
@@ -96,8 +104,11 @@ class Session:
 
     def _talk(self, text: str) -> None:
         # In one pipe, what was written first stands first; a result that cannot be written is told at the end.
-        with suppress(OSError):
+        try:
             sys.stdout.flush()
+        except OSError as error:
+            # Python drops what it could not write, and would flush in peace the next time.
+            self._unwritten = error
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -122,7 +133,7 @@ def _told_when_full() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise PkiplanError.of(f"cannot write the result: {error.strerror}", code="not-written") from None
+        raise PkiplanError.of(f"cannot write the result: {error.strerror}", code=NOT_WRITTEN) from None
 
 
 def session_of(context: typer.Context, *, is_json: bool = False) -> Session:

@@ -111,6 +111,31 @@ def test_a_result_that_cannot_be_written_is_a_failure(site: Here) -> None:
     assert b"Traceback" not in told
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [("plan", "--json"), ("plan", "nosuch.yaml", "--json"), ("apply", "--json")])
+def test_json_that_cannot_be_written_is_told_beside_it(site: Here, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full, pkiplan_in(site.directory, *arguments, stdout=full) as process:
+        _, told = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert told.count(b"cannot write the result: No space left on device") == 1
+    assert b"Traceback" not in told
+
+
+def test_a_closed_stream_takes_everything_and_no_file_takes_its_place(site: Here) -> None:
+    command = f'"{sys.executable}" -m pkiplan apply --yes --no-verify'
+    environment = {**BUFFERED, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.run(
+        ["sh", "-c", f"{command} <&- >&- 2>&-"], cwd=site.directory, env=environment, capture_output=True, check=False
+    )
+
+    assert (process.returncode, process.stdout, process.stderr) == (0, b"", b"")
+    for key in (site.directory / "pki").rglob("key.pem"):
+        assert key.read_bytes().startswith(b"-----BEGIN PRIVATE KEY-----")
+        assert key.read_bytes().endswith(b"-----END PRIVATE KEY-----\n")
+    assert "No changes." in site.run("plan").out
+
+
 def test_an_apply_whose_listener_has_gone_still_finishes(site: Here) -> None:
     reader, writer = os.pipe()
     os.close(reader)
