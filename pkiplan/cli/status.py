@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -56,7 +55,7 @@ def status(
     request = options.request(session, site, variables=extra_vars, allow_outside=allow_outside, at=at)
     inventory = workflow.status(request)
     if within is not None:
-        inventory = replace(inventory, entries=inventory.expiring_before(request.now + within))
+        inventory = inventory.expiring_before(request.now + within)
     session.diagnose(inventory.warnings)
     if json:
         session.document(status_json(inventory))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -68,17 +68,22 @@ class InventoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """Everything declared, most urgent first, what nobody declared, and what looks dangerous."""
+    """Everything declared, most urgent first, what nobody declared, and what looks dangerous.
+
+    `ends_before` tells that only what is expired by that moment was asked for.
+    """
 
     site: str
     made_at: datetime
     entries: tuple[InventoryEntry, ...]
     unmanaged: tuple[UnmanagedFile, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    ends_before: datetime | None = None
 
-    def expiring_before(self, moment: datetime) -> tuple[InventoryEntry, ...]:
-        """List what is expired by a moment, or has no certificate at all."""
-        return tuple(entry for entry in self.entries if entry.not_after is None or entry.not_after < moment)
+    def expiring_before(self, moment: datetime) -> Inventory:
+        """Keep only what is expired by a moment, or has no certificate at all."""
+        ending = tuple(entry for entry in self.entries if entry.not_after is None or entry.not_after < moment)
+        return replace(self, entries=ending, ends_before=moment)
 
 
 def take_inventory(site: Site, observed: ObservedState, plan: Plan, now: datetime) -> Inventory:

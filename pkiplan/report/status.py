@@ -115,7 +115,12 @@ def _summary(inventory: Inventory, paint: Paint) -> str:
     for entry in inventory.entries:
         counts[entry.standing] += 1
     parts = [f"{count:,} {standing.value}" for standing, count in counts.items() if count]
-    return f"{paint.strong('Status:')} {', '.join(parts) or 'nothing is declared'}."
+    nothing = (
+        "nothing is declared"
+        if inventory.ends_before is None
+        else f"nothing ends before {moment_text(inventory.ends_before)}"
+    )
+    return f"{paint.strong('Status:')} {', '.join(parts) or nothing}."
 
 
 def _entry_json(entry: InventoryEntry) -> dict[str, Any]:

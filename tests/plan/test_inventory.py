@@ -71,7 +71,7 @@ def test_what_expires_before_a_moment_is_listed_with_what_is_missing() -> None:
 
     expiring = inventory(world).expiring_before(world.now + timedelta(days=100))
 
-    assert {entry.address for entry in expiring} == {"certificate.api", "certificate.web", "certificate.legacy"}
+    assert {entry.address for entry in expiring.entries} == {"certificate.api", "certificate.web", "certificate.legacy"}
 
 
 def test_dangers_are_warned_about() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.model.resource import Kind
 from pkiplan.plan.inventory import Inventory, InventoryEntry, Standing
+from pkiplan.report.moments import moment_text
 from pkiplan.report.status import status_json, status_text
 from tests.report.golden import assert_golden
 from tests.report.values import NOW, UNMANAGED
@@ -53,6 +54,14 @@ def test_inventory_reads_well() -> None:
 
 def test_empty_inventory() -> None:
     assert_golden("status/empty.txt", status_text(Inventory(site="acme", made_at=NOW, entries=())))
+
+
+def test_nothing_that_ends_soon_is_not_nothing_declared() -> None:
+    ending = Inventory(site="acme", made_at=NOW, entries=(entry("certificate.web", Standing.VALID, 80, 0.9),))
+
+    text = status_text(ending.expiring_before(NOW + timedelta(days=1)))
+
+    assert text.endswith(f"\nStatus: nothing ends before {moment_text(NOW + timedelta(days=1))}.\n")
 
 
 def test_large_inventory_shows_what_needs_attention() -> None:
