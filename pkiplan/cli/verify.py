@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -162,11 +163,23 @@ def _show(session: Session, report: VerifyReport, junit: str | None) -> None:
 
 
 def _write(path: str, text: str) -> None:
+    """Write a report; in place of an earlier one, but not of whatever else lies there: it may be a key."""
     try:
+        if os.path.isfile(path) and not _is_report(path):
+            raise PkiplanError.of(
+                f"cannot write {path}: it holds something else than a report",
+                hint="give `--junit` the name of a new file, or of an earlier report",
+            )
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise PkiplanError.of(f"cannot write {path}: {error.strerror}") from None
+
+
+def _is_report(path: str) -> bool:
+    """Tell whether a file is an earlier report, or empty."""
+    with open(path, "rb") as file:
+        return file.read(1) in (b"", b"<")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import os
+import stat
 from typing import Any, BinaryIO
 
 from pkiplan.errors import PkiplanError
@@ -62,6 +63,22 @@ def _at_most(file: BinaryIO, size: int) -> bytes:
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
+
+
+def what_a_plan_would_overwrite(path: str) -> str | None:
+    """Tell what lies where somebody wants a plan, unless that is nothing, an empty file or an earlier plan.
+
+    A plan takes the place of what is there: of a manifest, a private key, a device.
+    """
+    try:
+        there = os.stat(path)
+    except OSError:
+        return None
+    if stat.S_ISDIR(there.st_mode):
+        return "is a directory"
+    if not stat.S_ISREG(there.st_mode):
+        return "is not a regular file"
+    return None if there.st_size == 0 or is_plan_file(path) else "holds something else than a plan"
 
 
 def write_plan_file(path: str, document: dict[str, Any]) -> None:

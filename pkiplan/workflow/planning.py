@@ -272,9 +272,15 @@ def _unopened(resource: Resource, found: ObservedResource) -> Iterator[tuple[Sec
 
 def save_plan(planned: PlannedSite, out: str | None) -> SavedAt:
     """Save a plan in the file named, else as the working directory's last plan."""
-    from pkiplan.state.saved_plans import LAST_PLAN, write_plan_file
+    from pkiplan.state.saved_plans import LAST_PLAN, what_a_plan_would_overwrite, write_plan_file
 
     path = out or LAST_PLAN
+    if out is not None and (there := what_a_plan_would_overwrite(out)):
+        raise PkiplanError.of(
+            f"the plan was not saved: {out}: {there}",
+            hint="give `--out` the name of a new file, or of an earlier plan",
+            code="plan-not-saved",
+        )
     try:
         write_plan_file(path, planned.document)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -464,6 +465,51 @@ def test_colour_only_where_it_is_wanted(site: Here, monkeypatch: pytest.MonkeyPa
     assert "\x1b[" in site.run("plan").out
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[" not in site.run("plan").out
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("site.yaml", "holds something else than a plan"),
+        ("pki/authorities/root/key.pem", "holds something else than a plan"),
+        ("link", "holds something else than a plan"),
+        ("pki", "is a directory"),
+        ("pipe", "is not a regular file"),
+    ],
+)
+def test_a_plan_takes_the_place_of_nothing_but_a_plan(applied: Here, place: str, why: str) -> None:
+    path = applied.directory / place
+    if place == "pipe":
+        os.mkfifo(path)
+    if place == "link":
+        path.symlink_to("pki/certificates/web/key.pem")
+    before = path.lstat().st_ino, path.lstat().st_mtime_ns
+
+    run = applied.run("plan", "--replace", "certificate.web", "--out", place)
+
+    assert run.status == 1
+    assert f"error[plan-not-saved]: the plan was not saved: {place}: {why}" in run.err
+    assert (path.lstat().st_ino, path.lstat().st_mtime_ns) == before
+
+
+def test_a_plan_takes_the_place_of_an_earlier_one_and_of_an_empty_file(site: Here) -> None:
+    (site.directory / "p.json").touch()
+
+    runs = [site.run("plan", "--out", "p.json"), site.run("plan", "--prune", "--out", "p.json")]
+
+    assert [run.status for run in runs] == [0, 0]
+    assert json.loads((site.directory / "p.json").read_text())["options"]["prune"] is True
+
+
+def test_a_report_takes_the_place_of_nothing_but_a_report(applied: Here) -> None:
+    key = applied.directory / "pki/authorities/root/key.pem"
+    before = key.read_bytes()
+
+    runs = [applied.run("verify", "--junit", place) for place in (str(key), "verify.xml", "verify.xml")]
+
+    assert [run.status for run in runs] == [1, 0, 0]
+    assert "it holds something else than a report" in runs[0].err
+    assert key.read_bytes() == before
 
 
 def test_directory_that_cannot_be_written_gets_a_warning(site: Here) -> None:
