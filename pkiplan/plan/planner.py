@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Never
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedState
+from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedState, Unreadable
 from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Plan, PlanOptions
@@ -144,7 +144,10 @@ class _Graph:
         )
 
     def _issued_by(self, authority: Resource) -> tuple[str, ...]:
-        """List the certificates that an authority, of which nothing is left, had issued."""
+        """List the certificates that an authority, of which nothing is left, had issued.
+
+        One that cannot be read any more is not taken for none.
+        """
         found = self._observed.of(authority.address)
         if not (isinstance(found.key, Missing) and isinstance(found.certificate, Missing)):
             return ()
@@ -154,7 +157,13 @@ class _Graph:
             if (certificate := _certificate(self._observed, resource)) and certificate.issuer == authority.subject
         ]
         listed = self._observed.issued_serials.get(authority.address, frozenset())
-        return tuple(issued or (f"serial {serial:x}" for serial in sorted(listed)))
+        unread = [
+            f"{resource.address} (perhaps: its certificate cannot be read)"
+            for resource in self._site.issued_by(authority.address)
+            if isinstance(below := self._observed.of(resource.address).certificate, Unreadable)
+            and not below.is_directory
+        ]
+        return tuple(issued or [f"serial {serial:x}" for serial in sorted(listed)] or unread)
 
 
 def _certificate(observed: ObservedState, resource: Resource) -> ObservedCertificate | None:

@@ -1095,6 +1095,16 @@ row(
     allow=(ISSUING,),
 )
 row(
+    "an authority wholly gone is re-keyed also where what it issued cannot be read any more",
+    in_turn(gone(ROOT), *(set_certificate(below, Unreadable("cut", is_damaged=True)) for below in (ISSUING, OTHER))),
+    REKEY,
+    R.KEY_MISSING,
+    R.MISSING,
+    address=ROOT,
+    also={ISSUING: MODIFY, OTHER: MODIFY, **of_leaves(REENCODE)},
+    allow=(ROOT,),
+)
+row(
     "an authority wholly gone of which nothing exists is created",
     in_turn(gone(OTHER)),
     CREATE,
