@@ -120,6 +120,6 @@ def _locked(control: int, path: str) -> LockedError:
         Diagnostic(
             code="locked",
             summary=f"{holder} works on {os.path.dirname(path)}",
-            hint="wait for it with `--lock-timeout 60`; the lock ends with its process, there is nothing to remove",
+            hint="wait for it with `--lock-timeout 60s`; the lock ends with its process, there is nothing to remove",
         )
     )

@@ -76,8 +76,9 @@ def test_a_locked_site_is_told_with_its_holder(tmp_path: Path) -> None:
     site = Workbench(tmp_path).write(SMALL_SITE).site()
 
     told = rf"another apply \(pid {os.getpid()} on "
-    with site_lock(site), pytest.raises(LockedError, match=told), site_lock(site, timeout=0.1):
+    with site_lock(site), pytest.raises(LockedError, match=told) as locked, site_lock(site, timeout=0.1):
         pytest.fail("the lock was given twice")
+    assert "`--lock-timeout 60s`" in (locked.value.diagnostics[0].hint or "")  # a unit, which the option needs
 
     with site_lock(site):
         pass
