@@ -17,7 +17,7 @@ from pkiplan.apply.filesystem import PUBLIC
 from pkiplan.apply.tree import Tree
 from pkiplan.errors import PkiplanError
 from pkiplan.model.names import DistinguishedName
-from pkiplan.model.resource import Resource
+from pkiplan.model.resource import CERTIFICATE_FILE, Resource
 from pkiplan.model.tree import (
     CRL_NUMBER_FILE,
     INDEX_ATTRIBUTES_FILE,
@@ -102,6 +102,8 @@ class CaDatabase:
             if not self._is_new:
                 return
             with self.tree.directory(self.directory) as opened:
+                if filesystem.file_facts(opened, CERTIFICATE_FILE) is not None:
+                    return  # it was switched to, whatever failed after that
                 for name in (
                     INDEX_FILE,
                     INDEX_ATTRIBUTES_FILE,
@@ -114,7 +116,7 @@ class CaDatabase:
 
     def _prepare(self, opened: int) -> None:
         index = _content(opened, INDEX_FILE, LARGEST_INDEX)
-        self._is_new = index is None
+        self._is_new = self._is_new or index is None  # also when what followed failed, and is tried again
         if index is None:
             filesystem.create_file(opened, INDEX_FILE, b"", PUBLIC)
             index = b""

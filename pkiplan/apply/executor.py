@@ -111,6 +111,7 @@ class _Executor:
             self._switch_all(resources)
             self._each([change for change in pending if change.action is Action.REMOVE], self._remove)
             self._tidy(resources)
+            self._withdraw_the_unborn(resources)
         finally:
             self._work.forget_everything()
         if self._is_clean:
@@ -222,6 +223,22 @@ class _Executor:
             self._outcomes.finish(change, NotRun(why_not))
         with contextlib.suppress(OSError):
             self._work.withdraw_databases()
+
+    def _withdraw_the_unborn(self, changes: Sequence[Change]) -> None:
+        """Remove what this run entered for authorities that did not come to be: they have issued nothing.
+
+        Else the next plan takes the lines for certificates of an authority that was lost.
+        """
+        if not self._is_clean:
+            return
+        for change in changes:
+            resource = self._work.site.resources[change.address]
+            family = (resource, *self._work.site.issued_by(change.address)) if resource.is_authority else ()
+            if not family or change.action is not Action.CREATE:
+                continue
+            if not any(isinstance(self._outcomes.get(each.address), Done) for each in family):
+                with contextlib.suppress(OSError, PkiplanError):
+                    self._work.database_of(resource).withdraw()
 
     def _switch_all(self, changes: Sequence[Change]) -> None:
         """Switch everything that is whole, issuers before what they issue, group by group."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pkiplan.apply import durability
+from pkiplan.apply.ca_database import CaDatabase
 from pkiplan.apply.issuing import issue
 from pkiplan.apply.results import ApplyEvent, Done, EventKind, Failed, NotRun
 from pkiplan.cache import open_cache
 from pkiplan.errors import PkiplanError
+from pkiplan.model.names import DistinguishedName
 from pkiplan.model.observed import Found
 from pkiplan.plan.changes import Action, PlanOptions
 from pkiplan.x509.parse import load_pem_certificates
@@ -316,6 +319,24 @@ def test_a_fault_of_ours_is_a_failure_that_shows_no_secret(bench: Workbench, mon
     assert isinstance(failed.outcome, Failed)
     assert failed.outcome.why.startswith("internal error: RuntimeError in test_executor.py:")
     assert "hunter2" not in repr(report)
+
+
+def test_an_authority_that_did_not_come_to_be_leaves_no_line_behind(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = CaDatabase.record
+
+    def full(self: CaDatabase, *, serial: int, not_after: datetime, subject: DistinguishedName, pem: bytes) -> None:
+        record(self, serial=serial, not_after=not_after, subject=subject, pem=pem)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CaDatabase, "record", full)
+        assert not any(isinstance(r.outcome, Done) for r in bench.apply().results)
+
+    assert set(bench.actions().values()) == {Action.CREATE}
+    bench.applied()
+    assert bench.actions() == {}
 
 
 def test_asked_to_stop_it_begins_nothing_more_and_says_so(bench: Workbench) -> None:
