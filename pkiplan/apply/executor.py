@@ -236,7 +236,7 @@ class _Executor:
             family = (resource, *self._work.site.issued_by(change.address)) if resource.is_authority else ()
             if not family or change.action is not Action.CREATE:
                 continue
-            if not any(isinstance(self._outcomes.get(each.address), Done) for each in family):
+            if not any(isinstance(self._outcomes.of(each.address), Done) for each in family):
                 with contextlib.suppress(OSError, PkiplanError):
                     self._work.database_of(resource).withdraw()
 
