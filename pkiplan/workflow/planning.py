@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pkiplan.diagnostics import Diagnostic, Severity
-from pkiplan.errors import PkiplanError, SecretError
-from pkiplan.model.keys import ManagedKey
-from pkiplan.model.observed import Found, ObservedResource, ObservedState
-from pkiplan.model.secret_references import EnvSecret, FileSecret, SystemdSecret
+from pkiplan.errors import PkiplanError
 from pkiplan.plan.changes import Plan, PlanOptions
-from pkiplan.plan.key import is_unchecked, is_under_any_of_several
-from pkiplan.plan.selection import select
 from pkiplan.workflow.loading import load
+from pkiplan.workflow.opening import needed_secrets, opener
 
 if TYPE_CHECKING:
     from pkiplan.manifest import LoadedSite
     from pkiplan.manifest.files import InputDigest
-    from pkiplan.model.resource import Resource
-    from pkiplan.model.secret_references import SecretReference
     from pkiplan.model.site import Site
     from pkiplan.plan.inventory import Inventory
     from pkiplan.secrets import SecretResolver
     from pkiplan.state.observe import Observed
-
-
-# Secrets that are simply there or not: looking for one asks no person and runs nothing.
-AT_HAND = EnvSecret | FileSecret | SystemdSecret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +50,11 @@ class PlannedSite:
     plan: Plan
     begun: int
     resolver: SecretResolver | None = None
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Give the digest of each manifest, and whatever else was read for it, by absolute path."""
+        return {os.path.abspath(read.path): read.sha256 for read in self.loaded.inputs}
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -133,8 +127,8 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     )
     observed = observe_site(site, cache=cache)
     plan = decide(observed=observed.state)
-    if resolver is not None and (needed := frozenset(_needed_secrets(site, observed.state, plan))):
-        observed = observe_site(site, cache=cache, open_with=_opener(site, needed, resolver))
+    if resolver is not None and (needed := frozenset(needed_secrets(site, observed.state, plan))):
+        observed = observe_site(site, cache=cache, open_with=opener(site, needed, resolver))
         plan = decide(observed=observed.state)
     if cache is not None:
         cache.save()
@@ -153,9 +147,8 @@ def make_plan_again(planned: PlannedSite) -> PlannedSite:
     from pkiplan.state.observe import observe_site
 
     loaded, site = planned.loaded, planned.site
-    was_opened = planned.resolver is not None and any(_needed_secrets(site, planned.observed.state, planned.plan))
-    inputs = {os.path.abspath(read.path): read.sha256 for read in loaded.inputs}
-    if not was_opened and site.templates is None and is_unchanged(inputs, loaded.looks):
+    was_opened = planned.resolver is not None and any(needed_secrets(site, planned.observed.state, planned.plan))
+    if not was_opened and site.templates is None and is_unchanged(planned.inputs, loaded.looks):
         observed = observe_site(site, cache=open_cache())
         if observed == planned.observed:
             return planned
@@ -214,60 +207,6 @@ class LintFindings(Mapping[str, tuple[Diagnostic, ...]]):
 
     def __len__(self) -> int:
         return len(self._site.resources)
-
-
-def _opener(
-    site: Site, needed: frozenset[SecretReference], resolver: SecretResolver
-) -> Callable[[Sequence[SecretReference]], tuple[bytes, ...]]:
-    """Open what is needed and nothing else: a renewal must not ask for an offline root's passphrase."""
-
-    def open_with(references: Sequence[SecretReference]) -> tuple[bytes, ...]:
-        secrets = []
-        for reference in references:
-            if reference in needed:
-                # What cannot be resolved is told by apply before its first write, for all references at once.
-                with contextlib.suppress(SecretError):
-                    secrets.append(resolver.resolve(reference, base=site.base))
-        return tuple(secrets)
-
-    return open_with
-
-
-def _needed_secrets(site: Site, observed: ObservedState, plan: Plan) -> Iterator[SecretReference]:
-    """List what the plan's changes need, and what opens a file that nobody looked into, without asking anybody."""
-    yield from _several_passphrases(site, observed, plan.options)
-    for resource in site:
-        found = observed.of(resource.address)
-        for references in _unopened(resource, found):
-            yield from (reference for reference in references if isinstance(reference, AT_HAND))
-    for change in plan.pending:
-        if (changed := site.resources.get(change.address)) is None:
-            continue
-        signer = site.issuer_of(changed) if change.signs else None
-        for holder in (changed, signer):
-            if holder is not None and isinstance(holder.key, ManagedKey):
-                yield from holder.key.passphrases
-        for output in changed.outputs:
-            yield from output.passphrases
-
-
-def _several_passphrases(site: Site, observed: ObservedState, options: PlanOptions) -> Iterator[SecretReference]:
-    """List what tells whether a key lies under an older one of its passphrases; declaring several asks for that."""
-    selection = select(site, observed, options)
-    for resource in site:
-        if not isinstance(resource.key, ManagedKey) or not selection.holds(resource.address):
-            continue
-        if is_under_any_of_several(resource, observed.of(resource.address)):
-            yield from resource.key.passphrases
-
-
-def _unopened(resource: Resource, found: ObservedResource) -> Iterator[tuple[SecretReference, ...]]:
-    if is_unchecked(resource, found) and isinstance(resource.key, ManagedKey):
-        yield resource.key.passphrases
-    for output in resource.outputs:
-        file = found.files.get(output.path)
-        if isinstance(file, Found) and file.value.contents.not_checked is not None:
-            yield output.passphrases
 
 
 def save_plan(planned: PlannedSite, out: str | None) -> SavedAt:

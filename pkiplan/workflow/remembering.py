@@ -33,7 +33,7 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
     if due is None or due <= now:
         return None
     evidence = remembered_plan.evidence(
-        inputs={os.path.abspath(read.path): read.sha256 for read in planned.loaded.inputs},
+        inputs=planned.inputs,
         looks=[*planned.loaded.looks, *_default_manifests(planned.request.site)],
         tree=site.directory,
         tops=_tops(planned) if site.directory == site.base else None,

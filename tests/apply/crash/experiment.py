@@ -128,7 +128,7 @@ class Experiments:
     def suffer(self, fault: Fault) -> None:
         """Run the apply with a fault; raise `BrokenPromiseError` with the words for what does not hold afterwards."""
         site = self._fresh(f"{os.getpid()}-{fault.at}")
-        keys = _keys(site, staged=False)
+        keys = _keys(site)
         ended = self._run(site, *ASKING_FOR_MUCH, is_looking=fault.is_looking, at=fault.at, error=fault.error)
         try:
             self._after_fault(site, fault, ended, keys)
@@ -144,7 +144,7 @@ class Experiments:
         else:
             _demand(ended.status in (0, 1), f"it ended with status {ended.status}, signal {ended.signal}")
             _demand(ended.status == 0 or "error" in ended.err or "failed" in ended.out, "it failed without a word")
-        lost = keys.keys() - _keys(site, staged=False).keys()
+        lost = keys.keys() - _keys(site).keys()
         _demand(not lost, f"lost the keys of {sorted(where for key in lost for where in keys[key])}")
         _published_is_whole(site)
         _no_key_is_open(site)
@@ -155,7 +155,7 @@ class Experiments:
         again = self._run(site, *APPLY)
         _demand(again.status == 0, f"the next apply fails: {again.err}{again.out}")
         self._finished(site)
-        lost = keys.keys() - _keys(site, staged=False).keys()
+        lost = keys.keys() - _keys(site).keys()
         _demand(not lost, f"the next apply lost the keys of {sorted(where for key in lost for where in keys[key])}")
 
     def _finished(self, site: Path) -> None:
@@ -247,11 +247,11 @@ def _is_staged(path: str, site: Path) -> bool:
     return not data.is_symlink() or os.readlink(data) != parts[generation]
 
 
-def _keys(site: Path, *, staged: bool) -> dict[str, set[str]]:
-    """Find every private key, by the digest of its public half, and where it lies. Each that is not staged opens."""
+def _keys(site: Path) -> dict[str, set[str]]:
+    """Find every private key that does not wait, by the digest of its public half, and where it lies. Each opens."""
     found: dict[str, set[str]] = {}
     for name, path in _files(site):
-        if _is_staged(name, site) is not staged or path.name.endswith((".pem", ".p12")) is False:
+        if _is_staged(name, site) or not path.name.endswith((".pem", ".p12")):
             continue
         content = path.read_bytes()
         if b"PRIVATE KEY" in content or path.name == "key.pem":
