@@ -97,8 +97,12 @@ def verify(
     too. What a stack cannot do is shown as not run.
     """
     session = session_of(ctx, is_json=json)
-    if others and (trace is not None or cnf):
-        raise PkiplanError.of(f"`--with` does not go with `{'--cnf' if cnf else '--trace'}`", code="usage")
+    scope = {"--with": bool(others), "--full": full, "--sample": sample is not None, "--jobs": jobs is not None}
+    if trace is not None:
+        _refuse_beside("--trace", {**scope, "--cnf": cnf, "--junit": junit is not None})
+        _refuse_beside("--json", {"--mermaid": json and mermaid})
+    if cnf:
+        _refuse_beside("--cnf", scope)
     _refuse_without_trace(
         trace,
         {
@@ -135,10 +139,13 @@ def verify(
 
 def _outside(texts: Sequence[str]) -> tuple[str, ...]:
     """Read `--with openssl,gnutls`, which may be given more than once."""
-    names = tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
-    if not names:
+    names = tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
+    if not texts:
         return ()
     from pkiplan.verify.outside import OUTSIDE
+
+    if not names:
+        raise PkiplanError.of(f"`--with` names no stack: there are {', '.join(OUTSIDE)}", code="usage")
 
     for name in names:
         if name not in OUTSIDE:
@@ -191,6 +198,13 @@ class _Handshake:
     tls: str | None
     key_exchange: str | None
     host: str | None
+
+
+def _refuse_beside(option: str, given: dict[str, bool]) -> None:
+    """Refuse options that would mean nothing beside another."""
+    for other, is_given in given.items():
+        if is_given:
+            raise PkiplanError.of(f"`{other}` does not go with `{option}`", code="usage")
 
 
 def _refuse_without_trace(trace: str | None, given: dict[str, bool]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping as Dictionary
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,8 @@ from pkiplan.manifest.references import address, short_name
 from pkiplan.manifest.secret_references import is_none_word
 from pkiplan.manifest.tables import Key, Table
 from pkiplan.manifest.values import BadValueError, Choice, Invalid, Listed, Text
-from pkiplan.model.resource import Kind
+from pkiplan.model.names import GeneralNameKind
+from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import VerifyRule
 
 # What pkiplan/verify/live/starttls.py speaks; a test compares the two.
@@ -55,6 +56,9 @@ def host_name(text: str) -> str:
     except BadValueError:
         return str(dns(text).value)
 
+
+# What a client of TLS can ask for (RFC 9525, 6.1).
+_ASKED_FOR = (GeneralNameKind.DNS, GeneralNameKind.IP)
 
 KEYS: dict[str, Key] = {
     "server": Key(Text("the id of a certificate", raw=True), "The certificate that the server presents."),
@@ -98,7 +102,10 @@ TABLE = Table(
 )
 
 
-def read_rules(rules: Sequence, resources: Collection[str], problems: Problems) -> tuple[VerifyRule, ...]:
+Resources = Dictionary[str, Resource]
+
+
+def read_rules(rules: Sequence, resources: Resources, problems: Problems) -> tuple[VerifyRule, ...]:
     """Read the rules of a manifest, in their order."""
     # Which certificates there are is only known when all of them could be made.
     known = resources if not problems.errors else None
@@ -106,7 +113,7 @@ def read_rules(rules: Sequence, resources: Collection[str], problems: Problems) 
     return tuple(rule for rule in read if rule is not None)
 
 
-def _rule(node: Node, mark: int, known: Collection[str] | None, problems: Problems) -> VerifyRule | None:
+def _rule(node: Node, mark: int, known: Resources | None, problems: Problems) -> VerifyRule | None:
     before = problems.errors
     fields: Any = TABLE.read(node, mark, problems)
     if isinstance(fields, Invalid) or not isinstance(node, Mapping):
@@ -123,6 +130,14 @@ def _rule(node: Node, mark: int, known: Collection[str] | None, problems: Proble
             "`connect` alone says nothing about the endpoint",
             code="missing-key",
             hint="name the `server` whose certificate it must serve",
+        )
+    served = known.get(server) if known is not None and server is not None else None
+    if served is not None and not {"host_name", "connect"} & fields.keys() and not _is_asked_for(served):
+        problems.error(
+            node.value_mark("server"),
+            f"`{server}` has no DNS name and no IP address that a client could ask for",
+            code="server-without-names",
+            hint="name one under `host_name`, or give the certificate a name",
         )
     if "starttls" in fields and "connect" not in fields:
         problems.error(node.value_mark("starttls"), "`starttls` goes with `connect`", code="conflict")
@@ -145,7 +160,11 @@ def _rule(node: Node, mark: int, known: Collection[str] | None, problems: Proble
     )
 
 
-def _certificate(node: Mapping, key: str, known: Collection[str] | None, problems: Problems) -> str | None:
+def _is_asked_for(server: Resource) -> bool:
+    return any(name.kind in _ASKED_FOR for name in server.names)
+
+
+def _certificate(node: Mapping, key: str, known: Resources | None, problems: Problems) -> str | None:
     if key not in node or is_null(node[key]):
         return None
     text = str(node[key])

@@ -116,7 +116,8 @@ class Subject:
         try:
             return self._credential.load_key()
         except PkiplanError as error:
-            if any(problem.code == "damaged" for problem in error.diagnostics):
+            # Whoever would serve it cannot either; what may not be read or opened here may do well elsewhere.
+            if any(problem.code in ("damaged", "key-missing") for problem in error.diagnostics):
                 raise UnusableError(Reason(UNUSABLE_KEY, first_line(error))) from error
             raise NotRunError(Reason(KEY_NOT_OPENED, first_line(error))) from error
 

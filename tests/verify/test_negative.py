@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pkiplan.errors import PkiplanError
 from tests.verify.asking import of, unexpected, verified
 from tests.verify.toy_site import Toy, changed, key_pem, p256, pem, usual_site
 
@@ -58,6 +59,13 @@ def wrong_key(toy: Toy) -> None:
 
 def damaged_key(toy: Toy) -> None:
     changed(toy, WEB, load_key=lambda: key_pem(p256()).replace(b"M", b"!"))
+
+
+def key_gone(toy: Toy) -> None:
+    def load_key() -> bytes:
+        raise PkiplanError.of("key.pem: there is no such key file", code="key-missing")
+
+    changed(toy, WEB, load_key=load_key)
 
 
 def damaged_certificate(toy: Toy) -> None:
@@ -156,6 +164,7 @@ def altered_signature(toy: Toy) -> None:
         pytest.param(other_leaf_served, {(WEB, "chain-order", "chain-order")}, id="another leaf served"),
         pytest.param(wrong_key, {(WEB, "server", "key-mismatch")}, id="key of another certificate"),
         pytest.param(damaged_key, {(WEB, "server", "unusable-key")}, id="damaged key"),
+        pytest.param(key_gone, {(WEB, "server", "unusable-key")}, id="a key that is gone"),
         pytest.param(damaged_certificate, {(WEB, "credential", "unusable-certificate")}, id="damaged certificate"),
         pytest.param(empty_chain, {(WEB, "credential", "unusable-certificate")}, id="empty chain file"),
         pytest.param(other_root_trusted, {(WEB, "server", "unknown-authority")}, id="another root"),

@@ -67,6 +67,19 @@ def usual(name: str, stacks: dict[str, TlsStack], reports: dict[str, VerifyRepor
     return reports[name]
 
 
+@pytest.mark.judge("java")
+def test_java_does_not_judge_when_a_certificate_that_is_trusted_itself_ends(stacks: dict[str, TlsStack]) -> None:
+    require(OUTSIDE["java"][0])
+    toy = usual_site()
+    toy.leaf("alone", None, usages=["client_auth"])
+    found = verified(toy, stacks=(stacks["java"],))
+
+    dated = [r for r in found.results if r.check in ("control-client-expired", "control-client-not-yet-valid")]
+    alone = {result.reason.text for result in dated if result.subject == "certificate.alone"}
+    assert alone == {"java does not look at the dates of a certificate that is trusted itself"}
+    assert [str(result) for result in found.unexpected] == []
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_a_sound_site_is_as_expected(name: str, usual: VerifyReport) -> None:
     handshakes = [result for result in usual.results if result.version]

@@ -11,7 +11,7 @@ from pkiplan.report.verify import verify_text
 from pkiplan.verify import Expected, Outcome, VerifyScope
 from pkiplan.verify.results import CheckResult, report_of, result_document
 from tests.verify.asking import verified
-from tests.verify.toy_site import NOW, Toy, usual_site
+from tests.verify.toy_site import NOW, Toy, p256, usual_site
 
 
 def rule(**what: Any) -> VerifyRule:
@@ -66,6 +66,15 @@ def test_a_rule_ends_as_it_expects(asked: VerifyRule, outcome: str, reason: str)
     assert {(r.outcome.value, r.reason.code) for r in ran} == {(outcome, reason)}
     assert all(result.as_expected for result in results)
     assert {result.version for result in ran} == {"1.2", "1.3"}
+
+
+def test_a_stranger_must_be_refused_by_the_server_and_not_refuse_it() -> None:
+    stranger = rule(server=WEB, client="certificate.stranger", expect_accepted=False)
+    toy = two_sites()
+
+    assert {result.reason.by for result in run(toy, stranger) if result.outcome is Outcome.REFUSED} == {"server"}
+    toy.keys["certificate.stranger"] = p256()
+    assert not any(result.as_expected for result in run(toy, stranger) if result.outcome is Outcome.REFUSED)
 
 
 def test_a_rule_that_is_not_kept_is_unexpected() -> None:

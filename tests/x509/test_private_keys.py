@@ -187,7 +187,7 @@ def test_a_key_is_found_among_other_things(data: bytes) -> None:
 
 
 def mixed_up() -> bytes:
-    """An RSA key that holds the exponent of another, whose modulus is smaller: an exponent must be below the modulus."""
+    """An RSA key that holds the exponent of another, whose modulus is smaller: it must be below the modulus."""
     made = (rsa.generate_private_key(65537, 1024).private_numbers() for _ in range(2))
     other, one = sorted(made, key=lambda numbers: numbers.public_numbers.n)
     numbers = rsa.RSAPrivateNumbers(one.p, one.q, other.d, one.dmp1, one.dmq1, one.iqmp, one.public_numbers)

@@ -97,7 +97,9 @@ class JavaStack:
 
     def cannot(self, setup: HandshakeSetup) -> str | None:
         """Say why this stack cannot run such a handshake, or None when it can."""
-        is_trusted_itself = setup.server.certificates[0] in setup.client_trusts
+        is_trusted_itself = setup.server.certificates[0] in setup.client_trusts or (
+            setup.client is not None and setup.client.certificates[0] in (setup.server_trusts or ())
+        )
         if setup.is_clock_moved and is_trusted_itself:
             # RFC 5280, 6.1.1 (d): a trust anchor is a name and a key; when it ends is nobody's business.
             return "java does not look at the dates of a certificate that is trusted itself"

@@ -50,11 +50,14 @@ def stand_in_setup(session: Session, subject: Subject, *, version: str, strict: 
 def mutual_setup(
     session: Session, server: Subject, client: Subject, *, version: str, strict: bool, host: str | None = None
 ) -> HandshakeSetup:
-    """Set a client of the site against a server of the site; each trusts its own root alone."""
+    """Set a client of the site against a server of the site.
+
+    The client trusts the server's root, and the server only its own: whether it lets the client in is the question.
+    """
     return HandshakeSetup(
         server=server.identity,
         client=client.identity,
-        client_trusts=(client.anchor,),
+        client_trusts=(server.anchor,),
         server_trusts=(server.anchor,),
         host=host or host_names(server.resource)[0],
         version=version,

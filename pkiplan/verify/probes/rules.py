@@ -18,10 +18,10 @@ from pkiplan.verify.stacks.base import SERVER, VERSIONS, HandshakeSetup
 
 
 def rule_checks(session: Session, rule: VerifyRule) -> Iterator[HandshakeCheck | CheckResult]:
-    """Yield the handshakes of one rule: every version and host name it speaks of. Each side trusts its own root alone.
+    """Yield the handshakes of one rule, of every version and host name; both sides trust the root of the server alone.
 
-    Without a client certificate the server demands one only if the rule expects it to refuse for that: the rule
-    names neither another host nor another time.
+    A rule that expects a refusal and names neither another host nor another time is about the client: it is the
+    server that must refuse. Without a client certificate the server demands one only in such a rule.
     """
     assert rule.server is not None
     server = session.subject(session.site.resources[rule.server])
@@ -29,10 +29,11 @@ def rule_checks(session: Session, rule: VerifyRule) -> Iterator[HandshakeCheck |
     hosts = (rule.host_name,) if rule.host_name else host_names(server.resource)
     if not hosts:
         yield _nameless(rule.server)
+    is_about_the_client = not rule.expect_accepted and rule.host_name is None and rule.at is None
     for version in rule.versions or VERSIONS:
         for host in hosts:
-            setup = _setup(session, rule, server, client, host, version)
-            demanded = client is None and setup.server_trusts is not None
+            setup = _setup(session, server, client, host, version, is_about_the_client=is_about_the_client)
+            demanded = client is None and is_about_the_client
             yield HandshakeCheck(
                 check="rule",
                 subject=rule.server,
@@ -40,17 +41,16 @@ def rule_checks(session: Session, rule: VerifyRule) -> Iterator[HandshakeCheck |
                 target=f"{host} at {rule.at.isoformat()}" if rule.at else host,
                 expected=Expected.ACCEPTED if rule.expect_accepted else Expected.REFUSED,
                 expected_reason=reasons.NO_CLIENT_CERTIFICATE if demanded else "",
-                expected_by=SERVER if demanded else "",
+                expected_by=SERVER if is_about_the_client else "",
             )
 
 
 def _setup(
-    session: Session, rule: VerifyRule, server: Subject, client: Subject | None, host: str, version: str
+    session: Session, server: Subject, client: Subject | None, host: str, version: str, *, is_about_the_client: bool
 ) -> HandshakeSetup:
     if client is not None:
         return mutual_setup(session, server, client, version=version, strict=True, host=host)
     plain = server_setup(session, server, host=host, version=version, strict=True)
-    is_about_the_client = not rule.expect_accepted and rule.host_name is None and rule.at is None
     return replace(plain, server_trusts=(server.anchor,)) if is_about_the_client else plain
 
 
