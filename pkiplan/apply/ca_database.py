@@ -17,7 +17,7 @@ from pkiplan.apply.filesystem import PUBLIC
 from pkiplan.apply.tree import Tree
 from pkiplan.errors import PkiplanError
 from pkiplan.model.names import DistinguishedName
-from pkiplan.model.resource import CERTIFICATE_FILE, Resource
+from pkiplan.model.resource import CERTIFICATE_FILE, KEY_FILE, Resource
 from pkiplan.model.tree import (
     CRL_NUMBER_FILE,
     INDEX_ATTRIBUTES_FILE,
@@ -101,17 +101,8 @@ class CaDatabase:
         with self._lock:
             if not self._is_new:
                 return
-            with self.tree.directory(self.directory) as opened:
-                if filesystem.file_facts(opened, CERTIFICATE_FILE) is not None:
-                    return  # it was switched to, whatever failed after that
-                for name in (
-                    INDEX_FILE,
-                    INDEX_ATTRIBUTES_FILE,
-                    SERIAL_FILE,
-                    CRL_NUMBER_FILE,
-                    NEW_CERTIFICATES_DIRECTORY,
-                ):
-                    filesystem.remove_tree(opened, name)
+            if not remove_unborn(self.tree, self.directory):
+                return
             self._unsynced, self._index_is_unsynced, self._is_ready, self._is_new = [], False, False, False
 
     def _prepare(self, opened: int) -> None:
@@ -147,6 +138,20 @@ class CaDatabase:
 def database_of(tree: Tree, authority: Resource, run: str, known_serials: frozenset[int]) -> CaDatabase:
     """Return the database of an authority; `known_serials` are those observed beside its index."""
     return CaDatabase(tree, authority.directory, run, set(known_serials))
+
+
+def remove_unborn(tree: Tree, directory: str) -> bool:
+    """Remove the database that a run began for an authority which did not come to be; tell whether it did not.
+
+    With a certificate or a key of its own the authority was switched to, whatever failed after that.
+    """
+    with tree.directory(directory) as opened:
+        if any(filesystem.file_facts(opened, name) is not None for name in (CERTIFICATE_FILE, KEY_FILE)):
+            return False
+        for name in (INDEX_FILE, INDEX_ATTRIBUTES_FILE, SERIAL_FILE, CRL_NUMBER_FILE, NEW_CERTIFICATES_DIRECTORY):
+            filesystem.remove_tree(opened, name)
+        filesystem.sync_directory(opened)
+    return True
 
 
 def random_serial(used: set[int]) -> int:

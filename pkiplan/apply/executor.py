@@ -30,8 +30,9 @@ from pkiplan.apply.work import Work
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Memory
 from pkiplan.errors import PkiplanError
+from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import ObservedState
-from pkiplan.model.resource import Kind, Resource
+from pkiplan.model.resource import KEY_FILE, Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Action, Change, KeyStep, Plan
 from pkiplan.secrets import SecretResolver
@@ -76,11 +77,26 @@ def apply_plan(
         work = Work(site, observed, now, resolver, cnf_texts, tree, generation_of_run(now, run), changes, Memory(cache))
         preflight.check(work)
         directories = {a: site.resources[a].directory for a in changes if a in site.resources}
-        journal = new_journal(tree, run, now, directories)
+        journal = new_journal(tree, run, now, directories, _begun(work))
         executor = _Executor(work, journal, max(1, jobs), progress or tell_nobody, stop or threading.Event())
         return executor.run(rehearsal)
     finally:
         tree.close()
+
+
+def _begun(work: Work) -> list[str]:
+    """List the directories of the authorities that this run begins, and of which nothing is there yet."""
+    return [
+        resource.directory
+        for address, change in work.changes.items()
+        if change.action is Action.CREATE
+        and (resource := work.site.resources[address]).is_authority
+        and not resource.directory.startswith("/")
+        and resource.cert_path is None
+        and isinstance(resource.key, ManagedKey)
+        and resource.key.path == KEY_FILE
+        and not work.observed.issued_serials.get(address)
+    ]
 
 
 class _Executor:

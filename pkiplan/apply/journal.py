@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pkiplan.apply import filesystem, generations
+from pkiplan.apply.ca_database import remove_unborn
 from pkiplan.apply.processes import host_name, own_pid, process_started
 from pkiplan.apply.tree import Tree
 from pkiplan.errors import PkiplanError
@@ -65,8 +66,10 @@ class Journal:
             filesystem.sync_directory(control)
 
 
-def new_journal(tree: Tree, run: str, now: datetime, directories: Mapping[str, str]) -> Journal:
-    """Prepare the journal of a run; `directories` are the resources' by address."""
+def new_journal(
+    tree: Tree, run: str, now: datetime, directories: Mapping[str, str], begun: Sequence[str] = ()
+) -> Journal:
+    """Prepare the journal of a run; `directories` are the resources' by address, `begun` those of new authorities."""
     pid = own_pid()
     return Journal(
         tree,
@@ -77,6 +80,7 @@ def new_journal(tree: Tree, run: str, now: datetime, directories: Mapping[str, s
             host=host_name(),
             started=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             directories=dict(directories),
+            begun=tuple(begun),
         ),
     )
 
@@ -102,6 +106,9 @@ def recover(tree: Tree, adopted: frozenset[str] = frozenset()) -> tuple[str, ...
     ]
     for directory in sorted(adopted):
         _discard(tree, directory, entries.run)
+    for directory in entries.begun:
+        with contextlib.suppress(FileNotFoundError):
+            remove_unborn(tree, directory)
     Journal(tree, entries).end()
     return (_told(entries, finished, [address for address in discarded if address not in finished]),)
 

@@ -1,6 +1,7 @@
 """What apply writes down while it runs, so that the next run can finish or undo what this one had in hand.
 
-A file of JSON lines. The first names the run and every directory it may stage files in; a `switch` line names the files
+A file of JSON lines. The first names the run, every directory it may stage files in, and those of authorities that it
+begins; a `switch` line names the files
 that are about to take their places, after they are on the disk; a `done` line says that they have. A certificate's
 switch is one rename and needs no line. A last line that is cut short was never acted upon.
 """
@@ -27,7 +28,8 @@ class StagedFile:
 class JournalEntries:
     """A journal as read: who ran and since when, where it may have staged files, and what it was switching.
 
-    `process_started` tells this process from a later one with the same number.
+    `process_started` tells this process from a later one with the same number. `begun` are the directories of
+    authorities of which nothing was there before this run: without certificate and key they have issued nothing.
     """
 
     run: str
@@ -36,6 +38,7 @@ class JournalEntries:
     host: str
     started: str
     directories: dict[str, str]
+    begun: tuple[str, ...] = ()
     switches: dict[str, tuple[StagedFile, ...]] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
 
@@ -56,6 +59,7 @@ def first_line(entries: JournalEntries) -> bytes:
             "host": entries.host,
             "started": entries.started,
             "directories": entries.directories,
+            "begun": list(entries.begun),
         }
     )
 
@@ -84,6 +88,9 @@ def parse_journal(text: bytes) -> JournalEntries | None:
         return None
     if not (isinstance(directories, dict) and all(isinstance(v, str) for v in directories.values())):
         return None
+    begun = first.get("begun", [])
+    if not (isinstance(begun, list) and all(isinstance(d, str) and _is_beneath_the_site(d) for d in begun)):
+        return None
     switches: dict[str, tuple[StagedFile, ...]] = {}
     done: set[str] = set()
     for line in lines[1:-1]:
@@ -107,9 +114,14 @@ def parse_journal(text: bytes) -> JournalEntries | None:
         host=host,
         started=started,
         directories=directories,
+        begun=tuple(begun),
         switches=switches,
         done=frozenset(done),
     )
+
+
+def _is_beneath_the_site(directory: str) -> bool:
+    return not directory.startswith("/") and ".." not in directory.split("/")
 
 
 def _files(value: object, run: str) -> tuple[StagedFile, ...] | None:

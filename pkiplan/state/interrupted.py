@@ -19,13 +19,15 @@ class JournalView:
     """A journal at one instant: its digest, what it says of interruption, and which file stands for which.
 
     `run` marks what it made ready. `staged` maps the path of a file to the one that takes its place: of a resource
-    whose switch has begun, the new files are what counts, be they in their places yet or not.
+    whose switch has begun, the new files are what counts, be they in their places yet or not. `begun` are the
+    directories of authorities that the run began: what is left of one that did not come to be counts for nothing.
     """
 
     digest: str = ""
     run: str = ""
     interrupted: tuple[str, ...] = ()
     staged: dict[str, str] = field(default_factory=dict)
+    begun: tuple[str, ...] = ()
 
 
 def read_journal(site: Site) -> JournalView:
@@ -41,7 +43,7 @@ def read_journal(site: Site) -> JournalView:
         for files in entries.unfinished.values()
         for file in files
     }
-    return JournalView(read.value.facts.sha256, entries.run, _told(entries), staged)
+    return JournalView(read.value.facts.sha256, entries.run, _told(entries), staged, entries.begun)
 
 
 def _absolute(site: Site, directory: str) -> str:

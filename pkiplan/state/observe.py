@@ -72,7 +72,12 @@ def observe_site(site: Site, *, cache: Cache | None, open_with: OpenWith | None 
             signers[resource.address] = seen.candidates
     journal = read_journal(site)
     reader = Reader(site, journal.staged)
-    indexes = _indexes(site, reader)
+    unborn = {
+        resource.address
+        for resource in site
+        if resource.directory in journal.begun and _is_gone(resources[resource.address])
+    }
+    indexes = {address: entries for address, entries in _indexes(site, reader).items() if address not in unborn}
     return Observed(
         state=ObservedState(
             resources=resources,
@@ -85,6 +90,10 @@ def observe_site(site: Site, *, cache: Cache | None, open_with: OpenWith | None 
         ),
         digests=digests,
     )
+
+
+def _is_gone(resource: ObservedResource) -> bool:
+    return isinstance(resource.key, Missing) and isinstance(resource.certificate, Missing)
 
 
 @dataclass(slots=True)
