@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cryptography.x509 import Certificate
 
@@ -79,6 +80,8 @@ def _read_back(
     holds_own = own in contents.certificates or not FORMATS[output.format].needs_key
     if not holds_own or contents.key_spki_sha256 not in (None, spki_sha256(certificate.public_key())):
         raise PkiplanError.of(f"{resource.address}: {output.path} does not hold what was put into it", code="read-back")
+    if output.passphrases:
+        contents = replace(contents, opened_by=str(output.passphrases[0]))
     work.memory.remember_output(hashlib.sha256(content).hexdigest(), output.format, output.options, contents)
 
 

@@ -129,13 +129,14 @@ class OutputContents:
     """What an output or chain file holds: certificates by SHA-256 fingerprint in order, and the key's SPKI digest.
 
     `not_checked` says why the contents could not be looked at (a passphrase would be needed); then only the
-    file itself is compared.
+    file itself is compared. `opened_by` is the reference whose passphrase opens it, None where that is not known.
     """
 
     certificates: tuple[str, ...] = ()
     key_spki_sha256: str | None = None
     not_checked: str | None = None
     options: tuple[tuple[str, str | int | bool], ...] = ()
+    opened_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

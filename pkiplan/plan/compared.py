@@ -73,6 +73,7 @@ COMPARED: dict[str, str] = {
     "OutputContents.certificates": "files.compare_files",
     "OutputContents.key_spki_sha256": "outputs.output_lags",
     "OutputContents.not_checked": "outputs.output_lags",
+    "OutputContents.opened_by": "outputs.output_lags",
     "OutputContents.options": "outputs.output_lags",
     "ObservedFile.file": "files.compare_files",
     "ObservedFile.contents": "files.compare_files",

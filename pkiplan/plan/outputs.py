@@ -30,7 +30,7 @@ HOLDINGS: dict[str, Holding] = {
 
 
 def output_lags(output: Output, file: ObservedFile, certificate: ObservedCertificate, context: Context) -> Differences:
-    """Find an output with other certificates, another key or other options than it shall have."""
+    """Find an output with other certificates, another key, passphrase or other options than it shall have."""
     contents = file.contents
     holding = HOLDINGS[output.format]
     wanted = {**holding.defaults, **dict(output.options)}
@@ -40,6 +40,8 @@ def output_lags(output: Output, file: ObservedFile, certificate: ObservedCertifi
         # Whether there is a chain shows in the certificates; beneath a root there is none to hold.
         if name != "chain" and name in wanted and wanted[name] != value
     ]
+    if contents.opened_by is not None and output.passphrases and contents.opened_by != str(output.passphrases[0]):
+        other.append(FieldChange(f"{output.path} passphrase", contents.opened_by, str(output.passphrases[0])))
     if other:
         message = "; ".join(f"{change.field} {change.before} → {change.after}" for change in other)
         return differs(Action.REENCODE, Reason.FILE_CHANGED, message, *other)

@@ -125,19 +125,33 @@ def inspect_output(
     file = read.value
     contents = memory.output(file.facts.sha256, output.format, output.options)
     if contents is None:
-        from pkiplan.formats import FORMATS
-
         passphrases = () if open_with is None else _passphrases(output.passphrases, open_with)
         if len(passphrases) < len(output.passphrases):
             passphrases = ()
         try:
-            contents = FORMATS[output.format].read(file.content, passphrases, dict(output.options))
+            contents = _read_output(file.content, output, passphrases)
         except PkiplanError as error:
             # An output can be written anew, unlike a key, so that no passphrase opens it means that it lags.
             return Unreadable(_words(error), is_damaged=True)
         if contents.not_checked is None:
             memory.remember_output(file.facts.sha256, output.format, output.options, contents)
     return _observed_file(file, contents)
+
+
+def _read_output(content: bytes, output: Output, passphrases: Sequence[bytes]) -> OutputContents:
+    """Read an output; of several passphrases the one that opens it is told by its reference."""
+    from pkiplan.formats import FORMATS
+
+    read = FORMATS[output.format].read
+    for number, passphrase in enumerate(passphrases):
+        try:
+            contents = read(content, (passphrase,), dict(output.options))
+        except PkiplanError:
+            if number == len(passphrases) - 1:
+                raise
+            continue
+        return replace(contents, opened_by=str(output.passphrases[number]))
+    return read(content, (), dict(output.options))
 
 
 def candidate_of_certificate(content: bytes, spki_sha256: str) -> Candidate:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from tests.cli.conftest import SITE, Here
 from tests.judges import require
@@ -116,3 +117,34 @@ def test_one_that_cannot_be_had_is_named_before_anything_is_written(
     assert run.status == 1
     assert "the secret {env: NEW} cannot be used: the variable NEW is not set" in run.err
     assert Path(locked.directory / KEY).read_bytes() == before
+
+
+def test_an_output_is_written_anew_under_another_passphrase(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLD", "old secret")
+    monkeypatch.setenv("NEW", "new secret")
+
+    def shared(references: str) -> str:
+        return SITE + f"    outputs: [{{format: pkcs12, path: web.p12, passphrase: {references}}}]\n"
+
+    def is_opened_by(passphrase: str) -> bool:
+        store = (here.directory / "pki/certificates/web/web.p12").read_bytes()
+        try:
+            pkcs12.load_pkcs12(store, passphrase.encode())
+        except ValueError:
+            return False
+        return True
+
+    here.write(shared("{env: OLD}"))
+    assert here.run("apply", "--yes", "--no-verify").status == 0
+    served = here.directory / "pki/certificates/web/cert.pem"
+    before = served.read_bytes()
+    here.write(shared("[{env: NEW}, {env: OLD}]"))
+
+    planned = here.run("plan")
+    applied = here.run("apply", "--yes", "--no-verify")
+
+    assert "web.p12 passphrase {env: OLD} → {env: NEW}" in planned.out
+    assert applied.status == 0
+    assert (is_opened_by("new secret"), is_opened_by("old secret")) == (True, False)
+    assert served.read_bytes() == before
+    assert here.run("plan", "--detailed-exitcode").status == 0

@@ -1495,6 +1495,13 @@ row(
     R.FILE_LAGS,
     address=API,
 )
+row(
+    "an output under another passphrase than the declared one is written",
+    holds(API, "web.p12", opened_by=str(OLDER)),
+    REENCODE,
+    R.FILE_CHANGED,
+    address=API,
+)
 UNOPENED = OutputContents(not_checked="what is inside shows only with its passphrase")
 
 
