@@ -1,9 +1,9 @@
 """What apply writes down while it runs, so that the next run can finish or undo what this one had in hand.
 
 A file of JSON lines. The first names the run, every directory it may stage files in, and those of authorities that it
-begins; a `switch` line names the files
-that are about to take their places, after they are on the disk; a `done` line says that they have. A certificate's
-switch is one rename and needs no line. A last line that is cut short was never acted upon.
+begins; a `switch` line names the files that are about to take their places, after they are on the disk; a `done` line
+says that they have. A certificate's switch is one rename and needs no line. A last line that is cut short was never
+acted upon.
 """
 
 from __future__ import annotations

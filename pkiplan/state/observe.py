@@ -72,12 +72,11 @@ def observe_site(site: Site, *, cache: Cache | None, open_with: OpenWith | None 
             signers[resource.address] = seen.candidates
     journal = read_journal(site)
     reader = Reader(site, journal.staged)
-    unborn = {
-        resource.address
-        for resource in site
-        if resource.directory in journal.begun and _is_gone(resources[resource.address])
+    indexes = {
+        address: entries
+        for address, entries in _indexes(site, reader).items()
+        if not (site.resources[address].directory in journal.begun and _is_gone(resources[address]))
     }
-    indexes = {address: entries for address, entries in _indexes(site, reader).items() if address not in unborn}
     return Observed(
         state=ObservedState(
             resources=resources,
