@@ -27,6 +27,7 @@ from pkiplan.model.extensions import (
     ACCESS_METHODS,
     EXTENDED_KEY_USAGES,
     EXTENSION_NAMES,
+    EXTENSION_OIDS,
     KEY_USAGES,
     AccessDescription,
     AuthorityInfoAccess,
@@ -317,26 +318,14 @@ class OtherExtensions:
             return INVALID
         if not isinstance(node, Mapping):
             return wrong_type(self.wanted, node, mark, problems)
-        is_sound = True
-        for key, _, key_mark, _ in node.entries():
-            if key in EXTENSION_NAMES or key in _OWN_IDENTIFIERS:
-                word = EXTENSION_NAMES.get(key, key)
-                hint = (
-                    "it is always there, made from the key"
-                    if "key_identifier" in word
-                    else f"write `{word}:` beside `extensions:`"
-                )
-                hint = {"basic_constraints": "write `path_length:`", "subject_alt_name": "write `dns:`, `ip:`, …"}.get(
-                    word, hint
-                )
-                problems.error(
-                    key_mark, f"`{key}` has a word of its own", code="known-extension", hint=hint, at_key=True
-                )
-                is_sound = False
-        if not is_sound:
-            return INVALID
-        read = _OTHER_EXTENSIONS.read(node, mark, problems)
-        if read is INVALID:
+        others = Mapping(node.mark)
+        for key, value, key_mark, value_mark in node.entries():
+            if key in EXTENSION_NAMES or key in EXTENSION_OIDS:
+                _has_a_word_of_its_own(key, key_mark, problems)
+            else:
+                others.put(key, value, key_mark, value_mark)
+        read = _OTHER_EXTENSIONS.read(others, mark, problems)
+        if read is INVALID or len(others) < len(node):
             return INVALID
         return tuple(
             (oid, OtherExtension(oid, der, asn1), critical) for oid, (der, asn1, critical) in sorted(read.items())
@@ -347,5 +336,14 @@ class OtherExtensions:
         return _OTHER_EXTENSIONS.schema()
 
 
-_OWN_IDENTIFIERS = ("subject_key_identifier", "authority_key_identifier")
+def _has_a_word_of_its_own(key: str, mark: int, problems: Problems) -> None:
+    word = EXTENSION_NAMES.get(key, key)
+    hint = (
+        "it is always there, made from the key" if "key_identifier" in word else f"write `{word}:` beside `extensions:`"
+    )
+    hint = {"basic_constraints": "write `path_length:`", "subject_alt_name": "write `dns:`, `ip:`, …"}.get(word, hint)
+    why = "is not given under `extensions:`" if key == word else "has a word of its own"
+    problems.error(mark, f"`{key}` {why}", code="known-extension", hint=hint, at_key=True)
+
+
 _OTHER_EXTENSIONS = Table({}, "extensions by OID", other=(_other_oid, _OTHER_EXTENSION), other_pattern=_OID_KEY_PATTERN)
