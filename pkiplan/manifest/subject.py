@@ -74,6 +74,8 @@ def attribute_oid(name: str) -> str | None:
     return name if is_oid(name) else None
 
 
+# openssl-req(1), -subj: `/type0=value0/type1=value1`.
+_OPENSSL_FORM = re.compile(r"\s*/[A-Za-z0-9.]+=")
 _PLAIN_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 
@@ -259,7 +261,7 @@ def _attribute_value(oid: str, node: Node, mark: int, problems: Problems) -> str
         return INVALID
     if node.__class__ is not str:
         hint = f'write it in quotes: `"{node}"`' if isinstance(node, Plain) and not is_null(node) else ""
-        return wrong_type("text", node, mark, problems, hint=hint)
+        return wrong_type("text", node, mark, problems, hint=hint, template="… | string")
     try:
         return check_value(oid, node)
     except BadValueError as bad:
@@ -271,11 +273,22 @@ def parse_rfc4514(text: str) -> DistinguishedName:
     """Read a name by RFC 4514: the last RDN of the text is the certificate's first, `+` joins a multi-valued RDN."""
     if not text.strip():
         return DistinguishedName()
+    if _OPENSSL_FORM.match(text):
+        raise BadValueError(
+            f"a subject as OpenSSL's `-subj` takes it: {shown(text)}",
+            code="subject-text",
+            hint=f"write it by RFC 4514, the last RDN first: {shown(_as_rfc4514(text))}, or as a map",
+        )
     rdns = [
         tuple(sorted(_rdn(part), key=lambda a: (_POSITION.get(a.oid, 99), a.oid, a.value)))
         for part in _split(text, ",")
     ]
     return DistinguishedName(tuple(reversed(rdns)))
+
+
+def _as_rfc4514(text: str) -> str:
+    """Write a subject of OpenSSL's form (`/C=SE/CN=web`) as RFC 4514 does (`CN=web,C=SE`)."""
+    return ",".join(part.replace(",", "\\,") for part in reversed(_split(text, "/")) if part)
 
 
 def _rdn(text: str) -> list[NameAttribute]:
