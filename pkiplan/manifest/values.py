@@ -114,18 +114,14 @@ def kind_of(node: Node) -> str:
     return f"the text {shown(node)}"
 
 
-def wrong_type(wanted: str, node: Node, mark: int, problems: Problems, *, hint: str = "") -> Invalid:
-    """Report a value of another kind than wanted."""
+def wrong_type(
+    wanted: str, node: Node, mark: int, problems: Problems, *, hint: str = "", template: str = ""
+) -> Invalid:
+    """Report a value of another kind than wanted; `template` would give the wanted kind, where one gave this value."""
     if hint and problems.sources.is_template(mark):
-        hint = _template_hint(node)
+        hint = f"a template keeps the type of its value: write `{{{{ {template} }}}}`" if template else ""
     problems.error(mark, f"expected {wanted}, not {kind_of(node)}", code="wrong-type", hint=hint)
     return INVALID
-
-
-def _template_hint(node: Node) -> str:
-    if isinstance(node, Plain):
-        return "a template keeps the type of its value: write `{{ … | string }}`"
-    return "write `{{ … | int }}`" if isinstance(node, str) and DECIMAL.fullmatch(node) else ""
 
 
 @dataclass(eq=False, repr=False)
@@ -150,7 +146,7 @@ class Text:
                 return INVALID
             if not (self.raw and kind is Plain and not is_null(node)):
                 hint = self.number_hint.format(node) if kind is Plain and not is_null(node) else ""
-                return wrong_type(self.wanted, node, mark, problems, hint=hint)
+                return wrong_type(self.wanted, node, mark, problems, hint=hint, template="… | string")
             node = str(node)
         if len(node) > LONGEST_TEXT:
             problems.error(
@@ -240,13 +236,14 @@ class Boolean:
             return INVALID
         if isinstance(node, Plain) and node.lower() in ("true", "false"):
             return node.lower() == "true"
-        hint = ""
+        hint = template = ""
         if isinstance(node, str):
             if node in _YAML_11_TRUE or node.lower() in ("true", "1"):
                 hint = "write `true`"
+                template = f"… == {node}" if isinstance(node, Plain) else f"… == '{node}'"
             elif node in _YAML_11_FALSE or node.lower() in ("false", "0"):
                 hint = "write `false`"
-        return wrong_type(self.wanted, node, mark, problems, hint=hint)
+        return wrong_type(self.wanted, node, mark, problems, hint=hint, template=template)
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
@@ -281,12 +278,18 @@ class Integer:
             problems.error(mark, f"expected {self.wanted}, not {shown(str(node))}", code="out-of-range")
             return INVALID
         hint = "write the number alone, not in a list" if isinstance(node, Sequence) else _number_hint(node)
-        return wrong_type(self.wanted, node, mark, problems, hint=hint)
+        template = "… | int" if isinstance(node, str) and _is_read_by_int(node) else ""
+        return wrong_type(self.wanted, node, mark, problems, hint=hint, template=template)
 
     def schema(self) -> Schema:
         """Give the JSON Schema."""
         bounds = {"minimum": self.least, "maximum": self.most}
         return {"type": ["integer", "string"], **bounds, "pattern": TEMPLATE["pattern"]}
+
+
+def _is_read_by_int(text: str) -> bool:
+    """Tell whether the filter `int` makes a whole number of what a template gave: of digits, or of a fraction."""
+    return re.fullmatch(r"[0-9]{1,15}\.[0-9]*" if isinstance(text, Plain) else DECIMAL, text) is not None
 
 
 def _number_hint(node: Node) -> str:
