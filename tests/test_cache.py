@@ -42,6 +42,7 @@ CERTIFICATE = ObservedCertificate(
     subject_key_id=b"\x01",
     authority_key_id=None,
     key_id_of_key=b"\x02",
+    key_id_when_signed=b"\x02",
 )
 LEFT_OUT = {"file": FILE, "verified_by": frozenset[str]()}
 

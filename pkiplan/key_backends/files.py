@@ -59,9 +59,11 @@ class FilesBackend:
 
     def private_key_pem(self, path: str, passphrases: Sequence[bytes]) -> bytes:
         """Return the key in a file as plain PKCS#8."""
-        from pkiplan.x509.private_keys import plain_pkcs8
+        from pkiplan.x509.private_keys import open_as_pkcs8
 
-        return plain_pkcs8(self.signing_key(path, passphrases))
+        data = _read_key_file(path)
+        with _located(path):
+            return open_as_pkcs8(data, passphrases)
 
     def reencode(self, path: str, passphrases: Sequence[bytes], destination: KeyDestination) -> None:
         """Write the key of one file into another, in the form and under the passphrase of the destination."""

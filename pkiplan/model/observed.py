@@ -83,7 +83,8 @@ class ObservedCertificate:
     `subject_der` and `issuer_der` are the names as encoded. `signature_digest` is the hash's name or None
     where the algorithm brings its own; `signature_is_pss` tells RSASSA-PSS. `extensions` hold neither key
     identifier: those are `subject_key_id`, `authority_key_id`; `key_id_of_key` is what RFC 5280, 4.2.1.2 (1)
-    gives for the key, for comparison. `has_foreign_aki` is true when the AKI also names issuer and serial.
+    gives for the key as the certificate encodes it, `key_id_when_signed` for the key as pkiplan encodes it: another
+    one where the point is compressed. `has_foreign_aki` is true when the AKI also names issuer and serial.
     `verified_by` holds the SPKI digests of those candidate keys (its own, the declared issuer's) under which
     the signature verifies. `certificates_in_file` counts; only the first is described. `key_weakness` says why
     anybody could sign with its key, where that is known.
@@ -107,6 +108,7 @@ class ObservedCertificate:
     authority_key_id: bytes | None
     has_foreign_aki: bool = False
     key_id_of_key: bytes
+    key_id_when_signed: bytes
     verified_by: frozenset[str] = frozenset()
     version: int = 3
     certificates_in_file: int = 1

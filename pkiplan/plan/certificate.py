@@ -173,7 +173,7 @@ def key_identifiers(resource: Resource, found: ObservedCertificate, _: Context) 
         Action.MODIFY,
         Reason.KEY_IDENTIFIER_CHANGED,
         "the subject key identifier is not that of its key",
-        FieldChange("subject_key_identifier", before, found.key_id_of_key.hex()),
+        FieldChange("subject_key_identifier", before, found.key_id_when_signed.hex()),
     )
 
 

@@ -65,6 +65,7 @@ COMPARED: dict[str, str] = {
     "ObservedCertificate.extensions": "certificate.extensions",
     "ObservedCertificate.subject_key_id": "certificate.key_identifiers",
     "ObservedCertificate.key_id_of_key": "certificate.key_identifiers",
+    "ObservedCertificate.key_id_when_signed": "certificate.key_identifiers",
     "ObservedCertificate.authority_key_id": "certificate.issuer",
     "ObservedCertificate.has_foreign_aki": "certificate.issuer",
     "ObservedCertificate.verified_by": "certificate.issuer",

@@ -128,7 +128,7 @@ def _key_id(found: ObservedResource, certificate: ObservedCertificate | None, *,
     if certificate is None or certificate.spki_sha256 != spki_of(found):
         return None
     if signs or certificate.subject_key_id is None:
-        return certificate.key_id_of_key
+        return certificate.key_id_when_signed
     return certificate.subject_key_id
 
 

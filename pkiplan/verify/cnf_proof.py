@@ -47,6 +47,7 @@ from pkiplan.verify.credentials import Credential, UnusableError, parse_pem
 from pkiplan.verify.openssl_program import OpenSsl, UnusableProgramError, find_openssl, identify
 from pkiplan.verify.reasons import NOT_SUPPORTED
 from pkiplan.verify.results import ACCEPTED, CheckResult, Expected, Outcome, Reason, VerifyReport, report_of
+from pkiplan.x509.private_keys import RSASSA_PSS_OID
 
 CHECK = "openssl-cnf"
 CONTROL_CHECK = "openssl-cnf-control"
@@ -59,7 +60,6 @@ ML_DSA_VERSION = (3, 5, 0)
 
 # Before it, the hash in RSASSA-PSS has no parameters where it has NULL since: both are right (RFC 4055, 2.1).
 PSS_VERSION = (3, 0, 0)
-RSASSA_PSS_OID = "1.2.840.113549.1.1.10"
 
 
 class Verdict(StrEnum):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pkiplan.model.keys import EcKeySpec, ExternalKey, KeySpec, OtherKey, RsaKeySpec
 from pkiplan.model.resource import CNF_FILE, Resource
@@ -27,8 +27,10 @@ from pkiplan.render.ca_database import attributes_text, number_text
 from pkiplan.verify.certificate_fields import FieldDifference
 from pkiplan.verify.cnf_reading import Sections, check_harmless, is_within, value_of
 from pkiplan.verify.openssl_program import OpenSsl, run
+from pkiplan.x509 import der
 from pkiplan.x509.issue import Issuer
 from pkiplan.x509.keys import PrivateKey, generate_key, key_spec
+from pkiplan.x509.private_keys import pem_block
 
 # What an RSA signature says of its key is nothing of its size, and small keys are made sooner.
 _THROW_AWAY_RSA = RsaKeySpec(2048)
@@ -135,8 +137,9 @@ class Workshop:
     def _lay_out(self) -> None:
         self._write(CNF_FILE, self._subject.text.encode("utf-8", "surrogateescape"))
         self._write("throw-away.pem", _key_pem(self._key))
-        public_key = self._subject.certificate.public_key()
-        self._write("public.pem", public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        # As the certificate encodes it, which is the key's business (a compressed point, say) and no cnf's.
+        parts = der.certificate_parts(self._subject.certificate.public_bytes(Encoding.DER))
+        self._write("public.pem", pem_block(b"PUBLIC KEY", parts.subject_public_key_info))
         self._write("issuer.pem", self._stand_in.certificate.public_bytes(Encoding.PEM))
         self._write("issuer-key.pem", _key_pem(self._stand_in.key))
         self._write(PROOF_CNF, PROOF_CNF_TEXT.encode())

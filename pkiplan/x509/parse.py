@@ -24,7 +24,7 @@ from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.extensions import CertificateExtensions
-from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec, signature_verifies, spki_sha256
+from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec, signature_verifies, spki_der, spki_sha256
 from pkiplan.x509.names import parse_name
 from pkiplan.x509.unsound_keys import weakness
 
@@ -162,6 +162,7 @@ def _facts(
     subject_key_id = extensions.get(x509.SubjectKeyIdentifier)
     authority_key_id = extensions.get(x509.AuthorityKeyIdentifier)
     own_key = public_key_of(certificate)
+    own_spki = _own_spki(own_key, parts)
     keys = [*candidates]
     if own_key is not None and parts.issuer == parts.subject:
         keys.append(own_key)
@@ -175,7 +176,7 @@ def _facts(
         serial=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        spki_sha256=hashlib.sha256(parts.subject_public_key_info).hexdigest(),
+        spki_sha256=hashlib.sha256(own_spki).hexdigest(),
         key_spec=_key_spec(certificate, own_key),
         signature_digest=_signature_digest(certificate),
         signature_is_pss=isinstance(_signature_parameters(certificate), padding.PSS),
@@ -184,11 +185,21 @@ def _facts(
         authority_key_id=None if authority_key_id is None else authority_key_id.key_identifier,
         has_foreign_aki=authority_key_id is not None and authority_key_id.authority_cert_serial_number is not None,
         key_id_of_key=key_identifier_of_spki(parts.subject_public_key_info),
+        key_id_when_signed=key_identifier_of_spki(own_spki),
         verified_by=frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key, parts)),
         version=certificate.version.value + 1,
         certificates_in_file=certificates_in_file,
         key_weakness=None if own_key is None else weakness(own_key),
     )
+
+
+def _own_spki(public_key: CertificatePublicKeyTypes | None, parts: der.CertificateParts) -> bytes:
+    """Encode a certificate's key as it is encoded everywhere here, so that one key has one digest.
+
+    Others may write it with a compressed point, a curve by its parameters, or bound to RSASSA-PSS (RFC 5480, 2.2 and
+    2.1.1; RFC 4055, 1.2).
+    """
+    return parts.subject_public_key_info if public_key is None else spki_der(public_key)
 
 
 def public_key_of(certificate: x509.Certificate) -> CertificatePublicKeyTypes | None:

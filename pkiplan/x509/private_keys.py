@@ -27,6 +27,9 @@ from pkiplan.x509 import der
 from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
 from pkiplan.x509.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
 
+# RFC 4055, 1.2: a key for this signature alone.
+RSASSA_PSS_OID = "1.2.840.113549.1.1.10"
+
 # Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
 MOST_ROUNDS = 20_000_000
 # Memory of scrypt is 128 * N * r bytes (RFC 7914, section 6).
@@ -105,7 +108,7 @@ def encode_private_key(key: PrivateKey, form: KeyForm, encryption: KeyEncryption
                 f"a key of form {form} cannot be protected well", "key-form", "leave the form out, or the passphrase"
             )
         pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return _pem(b"ENCRYPTED PRIVATE KEY", encrypt_pkcs8(pkcs8, passphrase, encryption))
+        return pem_block(b"ENCRYPTED PRIVATE KEY", encrypt_pkcs8(pkcs8, passphrase, encryption))
     if form is KeyForm.PKCS8:
         return plain_pkcs8(key)
     spec = key_spec(key.public_key())
@@ -119,7 +122,7 @@ def plain_pkcs8(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _pem(label: bytes, content: bytes) -> bytes:
+def pem_block(label: bytes, content: bytes) -> bytes:
     """Write PEM as RFC 7468, section 3, wants it: lines of 64 characters."""
     lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64)).encode()
     return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, lines, label)
@@ -145,6 +148,23 @@ def open_private_key(data: bytes, passphrases: Sequence[bytes]) -> PrivateKey:
     raise SecretError(
         Diagnostic(summary=f"{what} the key", code=WRONG_PASSPHRASE, hint="give the one that it was written with")
     )
+
+
+def open_as_pkcs8(data: bytes, passphrases: Sequence[bytes]) -> bytes:
+    """Open the private key of a PEM file as PKCS#8 in the clear.
+
+    A plain RSA key that is bound to RSASSA-PSS stays so: OpenSSL takes no other for a certificate that is bound.
+    """
+    key = open_private_key(data, passphrases)
+    block = _find_key(data)
+    return block.pem + b"\n" if _is_bound_to_pss(block) else plain_pkcs8(key)
+
+
+def _is_bound_to_pss(block: _Block) -> bool:
+    if block.label != b"PRIVATE KEY":
+        return False
+    _, algorithm, *_ = der.single(_decode_base64(block.body)).children()
+    return _algorithm(algorithm)[0] == RSASSA_PSS_OID
 
 
 class _WrongPassphraseError(Exception):

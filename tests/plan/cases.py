@@ -206,6 +206,7 @@ def foreign(world: World, address: str, **fields: object) -> ObservedCertificate
         spki_sha256=digest("foreign key", address),
         subject_key_id=b"foreign",
         key_id_of_key=b"foreign",
+        key_id_when_signed=b"foreign",
         authority_key_id=b"stranger",
         issuer=common_name("Stranger"),
         issuer_der=b"stranger",
@@ -244,6 +245,7 @@ def issuing_has_another_key_and_the_same_name(world: World) -> None:
         spki_sha256=key,
         subject_key_id=b"new",
         key_id_of_key=b"new",
+        key_id_when_signed=b"new",
     )
     world.disk.signers[found.fingerprint_sha256] = world.key(ROOT).spki_sha256 or ""
     world.set_certificate(ISSUING, Found(found))

@@ -171,6 +171,7 @@ class Disk:
             subject_key_id=key_id,
             authority_key_id=issuer_key_id,
             key_id_of_key=key_id,
+            key_id_when_signed=key_id,
         )
         self._put(resource.address, certificate=Found(certificate))
 

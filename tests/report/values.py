@@ -167,6 +167,7 @@ def certificate(
         subject_key_id=bytes([number]) * 20,
         authority_key_id=bytes([number + 1]) * 20,
         key_id_of_key=bytes([number]) * 20,
+        key_id_when_signed=bytes([number]) * 20,
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pkiplan.errors import KeyMaterialError
-from pkiplan.model.keys import Curve, EcKeySpec, OtherKey, RsaKeySpec
+from pkiplan.model.keys import Curve, EcKeySpec, KeySpec, OtherKey, RsaKeySpec
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509.keys import spki_sha256
 from pkiplan.x509.parse import (
@@ -21,6 +21,15 @@ from pkiplan.x509.parse import (
     load_pem_certificates,
     load_public_key,
     load_request,
+)
+from tests.x509.other_encodings import (
+    RSA_WITHOUT_NULL,
+    RSASSA_PSS,
+    Written,
+    compressed,
+    spelt_out,
+    with_algorithm,
+    written_otherwise,
 )
 from tests.x509.values import (
     EC,
@@ -94,6 +103,28 @@ def test_a_certificate_is_described() -> None:
 
 def test_a_self_issued_certificate_is_tried_under_its_own_key() -> None:
     assert certificate_facts(ROOT, file=NO_FILE).verified_by == {spki_sha256(ROOT.public_key())}
+
+
+OTHERWISE = [
+    pytest.param(EC, compressed, id="a compressed point"),
+    pytest.param(EC, spelt_out, id="a curve spelt out"),
+    pytest.param(RsaKeySpec(2048), with_algorithm(RSASSA_PSS), id="an RSA key bound to RSASSA-PSS"),
+    pytest.param(RsaKeySpec(2048), with_algorithm(RSA_WITHOUT_NULL), id="an RSA key without NULL"),
+]
+
+
+@pytest.mark.parametrize(("spec", "write"), OTHERWISE)
+def test_a_key_has_one_digest_however_a_certificate_encodes_it(spec: KeySpec, write: Written) -> None:
+    root, key = self_signed(authority(spec)), key_for(spec)
+    ours = certificate_facts(root, file=NO_FILE)
+
+    facts = certificate_facts(written_otherwise(root, key, write), file=NO_FILE, candidates=[key.public_key()])
+
+    assert facts.spki_sha256 == spki_sha256(key.public_key())
+    assert facts.verified_by == {facts.spki_sha256}
+    assert (facts.key_spec, facts.key_id_when_signed) == (spec, ours.key_id_of_key)
+    # RFC 5280, 4.2.1.2 (1), speaks of the bits as they are.
+    assert (facts.key_id_of_key == ours.key_id_of_key) is (write is not compressed)
 
 
 def odd(**changes: object) -> x509.Certificate:
