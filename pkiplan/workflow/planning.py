@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pkiplan.diagnostics import Diagnostic, Severity
+from pkiplan.diagnostics import Diagnostic, Severity, in_order
 from pkiplan.errors import PkiplanError
 from pkiplan.plan.changes import Plan, PlanOptions
 from pkiplan.workflow.loading import load
@@ -130,6 +130,8 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     if resolver is not None and (needed := frozenset(needed_secrets(site, observed.state, plan))):
         observed = observe_site(site, cache=cache, open_with=opener(site, needed, resolver))
         plan = decide(observed=observed.state)
+    if site.templates is not None:
+        _demand_sound_templates(site, plan)
     if cache is not None:
         cache.save()
     return PlannedSite(
@@ -153,6 +155,24 @@ def make_plan_again(planned: PlannedSite) -> PlannedSite:
         if observed == planned.observed:
             return planned
     return make_plan(planned.request, resolver=planned.resolver)
+
+
+def _demand_sound_templates(site: Site, plan: Plan) -> None:
+    """Refuse templates of the site's own that fail: of a new file no digest is asked, so apply would be the first."""
+    from pkiplan.model.resource import CNF_FILE
+    from pkiplan.render import render_cnf
+
+    problems: list[Diagnostic] = []
+    for change in plan.pending:
+        resource = site.resources.get(change.address)
+        if resource is None or CNF_FILE not in change.files:
+            continue
+        try:
+            render_cnf(site, resource)
+        except PkiplanError as error:
+            problems.extend(error.diagnostics)
+    if problems:
+        raise PkiplanError(*in_order(problems))
 
 
 class CnfDigests(Mapping[str, str]):
