@@ -25,7 +25,7 @@ from pkiplan.apply.outcomes import Outcomes, Progress, in_one_line, tell_nobody
 from pkiplan.apply.placing import kept_names, prepare, settle
 from pkiplan.apply.rehearsal import Rehearsal, Waiting
 from pkiplan.apply.results import ApplyReport, Done, EventKind, Failed, NotRun
-from pkiplan.apply.tree import Tree, open_tree
+from pkiplan.apply.tree import Tree, open_tree, unopened_tree
 from pkiplan.apply.work import Work
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Memory
@@ -82,6 +82,13 @@ def apply_plan(
         return executor.run(rehearsal)
     finally:
         tree.close()
+
+
+def check_plan(site: Site, plan: Plan, observed: ObservedState, now: datetime, resolver: SecretResolver) -> None:
+    """Raise what `apply_plan` would raise before its first write; nothing is made, not even the site's directory."""
+    changes = {change.address: change for change in plan.pending}
+    tree, generation = unopened_tree(site), generation_of_run(now, "")
+    preflight.check(Work(site, observed, now, resolver, lambda _: "", tree, generation, changes, Memory(None)))
 
 
 def _begun(work: Work) -> list[str]:

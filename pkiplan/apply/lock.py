@@ -18,7 +18,7 @@ from pkiplan.apply.tree import open_tree
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import LockedError, PkiplanError
 from pkiplan.model.site import Site
-from pkiplan.model.tree import CONTROL_DIRECTORY, LOCK_FILE, LOCK_HOLDER_FILE
+from pkiplan.model.tree import CONTROL_DIRECTORY, JOURNAL_FILE, LOCK_FILE, LOCK_HOLDER_FILE
 
 
 @contextlib.contextmanager
@@ -52,6 +52,12 @@ def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
             yield recovered
     finally:
         lock.release()
+
+
+def is_untouched(site: Site) -> bool:
+    """Tell whether no apply ever took the site's lock, so that none has left anything in hand either."""
+    control = f"{site.directory}/{CONTROL_DIRECTORY}"
+    return not any(os.path.lexists(f"{control}/{name}") for name in (LOCK_FILE, JOURNAL_FILE))
 
 
 @contextlib.contextmanager

@@ -70,13 +70,16 @@ def unwritable(path: str, base: str) -> str | None:
 
 def _places(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
     seen: set[str] = set()
+    told: set[str] = set()
     for change in changes:
         for directory in _directories(site, change):
             if directory in seen:
                 continue
             seen.add(directory)
             why = unwritable(directory, site.base)
-            if why is not None:
+            if why is not None and why not in told:
+                # One directory that is closed above thousands is one problem.
+                told.add(why)
                 yield Diagnostic(
                     code="not-writable",
                     summary=f"{change.address}: cannot write in {directory}: {why}",

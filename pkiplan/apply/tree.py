@@ -13,6 +13,9 @@ from pkiplan.model.site import Site
 
 PRIVATE_DIRECTORY = 0o700
 
+# No open file has this number, so every use of it fails with EBADF.
+_NOT_OPEN = -1
+
 
 class Tree:
     """An open site directory; directories below it are opened by relative path, and made where asked.
@@ -119,6 +122,11 @@ def open_tree(site: Site, *, make: bool = True) -> Tree:
         filesystem.close(current)
         raise
     return Tree(site.directory, current)
+
+
+def unopened_tree(site: Site) -> Tree:
+    """Stand for the site's directory where it may not be there yet and is not to be made: nothing can be done in it."""
+    return Tree(site.directory, _NOT_OPEN)
 
 
 def parts_of(relative: str) -> list[str]:

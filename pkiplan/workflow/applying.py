@@ -141,6 +141,7 @@ def apply(
     from pkiplan.render import render_cnf
 
     assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
+    _refuse_before_the_lock(planned)
     cache = open_cache()
     with site_lock(planned.site, timeout=lock_timeout) as recovered:
         for line in recovered:
@@ -166,6 +167,25 @@ def apply(
         cache.save()
     _forget_last_plan(found)
     return report
+
+
+def _refuse_before_the_lock(planned: PlannedSite) -> None:
+    """Refuse a first apply while there is no trace of it: the lock lies in the tree, and would be the first to be made.
+
+    Later ones are refused under the lock alone, where nobody else changes what they look at.
+    """
+    from pkiplan.apply.executor import check_plan
+    from pkiplan.apply.lock import is_untouched
+
+    assert planned.resolver is not None
+    if not is_untouched(planned.site):
+        return
+    try:
+        check_plan(planned.site, planned.plan, planned.observed.state, planned.request.now, planned.resolver)
+    except PkiplanError:
+        # Another first apply may have begun meanwhile, and changed what was looked at; then the lock's holder judges.
+        if is_untouched(planned.site):
+            raise
 
 
 def _rehearsal(planned: PlannedSite, refused: Callable[[VerifyReport], None]) -> Rehearsal:

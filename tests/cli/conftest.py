@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +70,18 @@ class Here:
         }
 
 
+def everything(directory: Path) -> dict[str, tuple[object, ...]]:
+    """Each path beneath a directory, the directory itself too, with whatever of it could change."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in (directory, *directory.rglob("*")):
+        facts = path.lstat()
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        link = os.readlink(path) if path.is_symlink() else ""
+        number = (facts.st_ino, facts.st_mode, facts.st_uid, facts.st_gid)
+        found[str(path.relative_to(directory))] = (*number, facts.st_mtime_ns, facts.st_ctime_ns, content, link)
+    return found
+
+
 @pytest.fixture
 def here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
     """An empty directory, and an environment in which nothing of the caller's shows."""
@@ -109,3 +124,35 @@ def applied(site: Here, applied_tree: Path) -> Here:
     """A directory in which the small manifest is applied."""
     shutil.copytree(applied_tree / "pki", site.directory / "pki", symlinks=True)
     return site
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def anybody(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., Run]]:
+    """Run commands as a user who may not do everything, in a directory that is theirs; root becomes nobody for that."""
+    monkeypatch.setenv("PKIPLAN_CACHE", "off")
+    with tempfile.TemporaryDirectory() as name:  # the parents of tmp_path are closed to others
+        here = Here(Path(name), capsys, monkeypatch)
+        here.write(SITE)
+        monkeypatch.chdir(name)
+        here.run("plan", "--out", str(tmp_path / "imports everything"))
+        here.run("apply", "--yes", "--target", "nothing")
+        if os.geteuid() == 0:
+            os.chown(name, NOBODY, -1)
+            os.chown("site.yaml", NOBODY, -1)
+
+        def run(*arguments: str) -> Run:
+            is_root = os.geteuid() == 0
+            try:
+                if is_root:
+                    os.seteuid(NOBODY)
+                return here.run(*arguments)
+            finally:
+                if is_root:
+                    os.seteuid(0)
+
+        yield run
