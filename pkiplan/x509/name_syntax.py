@@ -28,6 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _LABEL_WITH_UNDERSCORES = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
+_LDAP_OF_ANY_HOST = re.compile(r"(ldaps?://)/", re.IGNORECASE)
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
@@ -144,6 +145,16 @@ def uri_problem(text: str) -> str | None:
     if "//" in text.partition(":")[2][:2] and not parts.hostname and parts.scheme != "file":
         return f"URI `{_cut(text)}` names no host"
     return None
+
+
+def location_problem(text: str) -> str | None:
+    """Say what is wrong with the URI of a location; one of LDAP need not name a host (RFC 5280, 4.2.1.13)."""
+    return uri_problem(_LDAP_OF_ANY_HOST.sub(r"\1host/", text))
+
+
+def is_ldap_of_any_host(text: str) -> bool:
+    """Tell whether a location is to be asked for at whatever LDAP server a client happens to know."""
+    return _LDAP_OF_ANY_HOST.match(text) is not None
 
 
 def _control_problem(what: str, text: str) -> str | None:

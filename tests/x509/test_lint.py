@@ -23,6 +23,7 @@ from pkiplan.model.extensions import (
     Policy,
     PolicyConstraints,
     SubjectAltName,
+    SubjectInfoAccess,
     TlsFeature,
     UserNotice,
 )
@@ -481,6 +482,25 @@ UNSOUND = [
         "a location that is no URI",
     ),
     ("locations", server(ext("crl_distribution_points", CrlDistributionPoints(()))), (root(),), "no location"),
+    ("locations", server(ext("crl_distribution_points", CrlDistributionPoints(("ldap://",)))), (root(),), "no entry"),
+    (
+        "location-hosts",
+        server(ext("crl_distribution_points", CrlDistributionPoints(("ldap:///CN=a?b",)))),
+        (root(),),
+        "a CRL of any LDAP server",
+    ),
+    (
+        "location-hosts",
+        server(ext("aia", AuthorityInfoAccess((AccessDescription("1.3.6.1.5.5.7.48.2", "LDAP:///CN=a?b"),)))),
+        (root(),),
+        "an issuer's certificate of any LDAP server",
+    ),
+    (
+        "location-hosts",
+        issuing(ext("sia", SubjectInfoAccess((AccessDescription("1.3.6.1.5.5.7.48.5", "ldaps:///CN=a?b"),)))),
+        (root(),),
+        "a repository of any LDAP server",
+    ),
     (
         "plain-locations",
         server(ext("crl_distribution_points", CrlDistributionPoints(("https://a.example/c",)))),
@@ -542,6 +562,14 @@ def test_what_is_unsound_is_found_by_its_rule(code: str, resource: Resource, abo
 @pytest.mark.parametrize(("code", "resource", "above"), [pytest.param(*row[:3], id=row[3]) for row in UNSOUND])
 def test_a_rule_can_be_silenced(code: str, resource: Resource, above: tuple[Resource, ...]) -> None:
     assert code not in codes(replace(resource, lint_disabled=frozenset({code})), *above)
+
+
+def test_an_ldap_location_without_a_host_stops_nothing() -> None:
+    anywhere = server(ext("crl_distribution_points", CrlDistributionPoints(("ldap:///CN=a?b;binary", "http://a/c"))))
+
+    assert [(each.code, each.severity) for each in lint_resource(anywhere, (root(),))] == [
+        ("location-hosts", Severity.WARNING)
+    ]
 
 
 def test_the_weak_key_comes_with_the_line_that_allows_it() -> None:

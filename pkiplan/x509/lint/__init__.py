@@ -97,6 +97,7 @@ LINTS: dict[str, Lint] = {
     "normalized-notices": Lint(_W, "RFC 5280, 4.2.1.4", extensions.normalized_notices),
     "policy-constraints": Lint(_E, "RFC 5280, 4.2.1.11, 4.2.1.14", extensions.policy_constraints),
     "locations": Lint(_E, "RFC 5280, 4.2.1.13, 4.2.2", extensions.locations),
+    "location-hosts": Lint(_W, "RFC 5280, 4.2.1.13, 4.2.2", extensions.location_hosts),
     "plain-locations": Lint(_W, "RFC 5280, 8", extensions.plain_locations),
     "root-distribution-points": Lint(_W, "BR 7.1.2.1", extensions.root_distribution_points),
     "tls-features": Lint(_E, "RFC 7633, 4", extensions.tls_features),

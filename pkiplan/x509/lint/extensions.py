@@ -19,7 +19,7 @@ from pkiplan.model.extensions import (
     TlsFeature,
 )
 from pkiplan.x509.lint.subject import OCSP_SIGNING, Subject
-from pkiplan.x509.name_syntax import is_der, is_oid, uri_problem
+from pkiplan.x509.name_syntax import is_der, is_ldap_of_any_host, is_oid, location_problem, uri_problem
 
 
 def extension_once(subject: Subject) -> Iterator[str]:
@@ -128,7 +128,7 @@ def locations(subject: Subject) -> Iterator[str]:
     for word, uris in _locations(subject):
         if not uris:
             yield f"extension {word} names no location"
-        yield from (f"{word}: {problem}" for uri in uris if (problem := uri_problem(uri)))
+        yield from (f"{word}: {problem}" for uri in uris if (problem := location_problem(uri)))
     for word in ("aia", "sia"):
         value = _value(subject, word)
         if isinstance(value, AuthorityInfoAccess | SubjectInfoAccess):
@@ -137,11 +137,19 @@ def locations(subject: Subject) -> Iterator[str]:
                     yield f"{word}: access method `{description.method}` is no object identifier"
 
 
+def location_hosts(subject: Subject) -> Iterator[str]:
+    """RFC 5280, 4.2.1.13, 4.2.2.1 and 4.2.2.2: an LDAP location names the host to ask, not whichever a client knows."""
+    for word, uris in _locations(subject):
+        yield from (f"{word}: `{uri}` names no host" for uri in uris if is_ldap_of_any_host(uri))
+
+
 def plain_locations(subject: Subject) -> Iterator[str]:
     """RFC 5280, section 8: a location over TLS may need the very certificate that is being checked."""
     for word, uris in _locations(subject):
         if word != "sia":
-            yield from (f"{word}: `{uri}` should be plain http" for uri in uris if uri.startswith(("https:", "ldaps:")))
+            yield from (
+                f"{word}: `{uri}` should be plain http" for uri in uris if uri.lower().startswith(("https:", "ldaps:"))
+            )
 
 
 def root_distribution_points(subject: Subject) -> Iterator[str]:
