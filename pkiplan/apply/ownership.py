@@ -5,12 +5,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pkiplan.apply.filesystem import Placement
 from pkiplan.diagnostics import Diagnostic, Place
 from pkiplan.errors import PkiplanError
-from pkiplan.model.keys import FileAttributes
+from pkiplan.model.keys import FileAttributes, ManagedKey
+from pkiplan.model.resource import Resource
+from pkiplan.model.site import Site
+from pkiplan.plan.changes import Action, Change
 
 # Others may pass through, but not list: for the directories above a file that is declared for another user.
 PASSABLE_DIRECTORY = 0o711
@@ -35,6 +38,28 @@ def directory_placement(attributes: Iterable[FileAttributes], place: Place | Non
     if group is not None and all(a.owner is None for a in declared):
         return Placement(0o750, None, _gid(group, place))
     return Placement(PASSABLE_DIRECTORY)
+
+
+def attributes_of(resource: Resource) -> list[FileAttributes]:
+    """List the attributes of every file that lies in a resource's directory."""
+    attributes = [resource.attributes, *(output.attributes for output in resource.outputs)]
+    if isinstance(resource.key, ManagedKey) and not resource.key.is_adopted:
+        attributes.append(resource.key.attributes)
+    return attributes
+
+
+def ownership_problems(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    """Find the owners and groups of these changes that are unknown here, or that this process may not give."""
+    for change in changes:
+        resource = site.resources.get(change.address)
+        if resource is None or change.action is Action.REMOVE:
+            continue
+        for attributes in attributes_of(resource):
+            for number, name in ((_uid, attributes.owner), (_gid, attributes.group)):
+                try:
+                    number(name, resource.place)
+                except PkiplanError as error:
+                    yield from error.diagnostics
 
 
 def _uid(owner: str | None, place: Place | None) -> int | None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pkiplan.apply.key_making import is_stored_as_declared
-from pkiplan.apply.ownership import directory_placement, placement_of
-from pkiplan.apply.work import Work, attributes_of
+from pkiplan.apply.ownership import ownership_problems
+from pkiplan.apply.work import Work
 from pkiplan.diagnostics import Diagnostic, in_order
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ManagedKey
@@ -18,7 +18,7 @@ from pkiplan.model.resource import Resource
 from pkiplan.model.secret_references import SecretReference
 from pkiplan.model.site import Site
 from pkiplan.model.tree import ARCHIVE_DIRECTORY
-from pkiplan.plan.changes import Action, Change, KeyStep
+from pkiplan.plan.changes import Change, KeyStep
 
 
 def check(work: Work) -> None:
@@ -30,7 +30,7 @@ def check(work: Work) -> None:
     changes = list(work.changes.values())
     problems = [
         *_places(work.site, changes),
-        *_owners(work.site, changes),
+        *ownership_problems(work.site, changes),
         *_secrets(work, changes),
     ]
     if not problems:
@@ -99,19 +99,6 @@ def _directories(site: Site, change: Change) -> Iterator[str]:
     issuer = site.issuer_of(resource)
     if change.signs and issuer is not None:
         yield f"{site.directory}/{issuer.directory}"
-
-
-def _owners(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
-    for change in changes:
-        resource = site.resources.get(change.address)
-        if resource is None or change.action is Action.REMOVE:
-            continue
-        try:
-            for attributes in attributes_of(resource):
-                placement_of(attributes, resource.place)
-            directory_placement(attributes_of(resource), resource.place)
-        except PkiplanError as error:
-            yield from error.diagnostics
 
 
 def _secrets(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]:

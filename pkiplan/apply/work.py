@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pkiplan.apply.ca_database import CaDatabase, database_of
 from pkiplan.apply.filesystem import Placement
 from pkiplan.apply.generations import Generation
-from pkiplan.apply.ownership import directory_placement, placement_of
+from pkiplan.apply.ownership import attributes_of, directory_placement, placement_of
 from pkiplan.apply.staging import Stage
 from pkiplan.apply.tree import Tree
 from pkiplan.cache.memory import Memory
@@ -194,14 +194,6 @@ def naming_passphrases(key: ManagedKey) -> Iterator[None]:
                 for told in error.diagnostics
             )
         ) from None
-
-
-def attributes_of(resource: Resource) -> list[FileAttributes]:
-    """List the attributes of every file that lies in a resource's directory."""
-    attributes = [resource.attributes, *(output.attributes for output in resource.outputs)]
-    if isinstance(resource.key, ManagedKey) and not resource.key.is_adopted:
-        attributes.append(resource.key.attributes)
-    return attributes
 
 
 def read_absolute(path: str) -> bytes:

@@ -103,11 +103,21 @@ def file_mode(text: str) -> int:
     return int(text[-3:], 8)
 
 
+# chown(2): (uid_t)-1, the largest there is, leaves the owner as it is.
+_LARGEST_OWNER = 2**32 - 2
+
+
 def owner_name(text: str) -> str:
-    """Read the name or number of a user or group."""
+    """Read the name or number of a user or group; a number is given without leading zeros, as it is observed."""
     if not re.fullmatch(r"[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?", text):
         raise BadValueError(f"{shown(text)} is no name or number of a user or group", code="owner")
-    return text
+    if not text.isdecimal():
+        return text
+    if int(text) > _LARGEST_OWNER:
+        raise BadValueError(
+            f"{shown(text)} is no number of a user or group", code="owner", hint=f"the largest is {_LARGEST_OWNER}"
+        )
+    return str(int(text))
 
 
 def path_text(text: str) -> str:

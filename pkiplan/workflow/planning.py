@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from pkiplan.workflow.opening import needed_secrets, opener
 if TYPE_CHECKING:
     from pkiplan.manifest import LoadedSite
     from pkiplan.manifest.files import InputDigest
+    from pkiplan.model.resource import Resource
     from pkiplan.model.site import Site
     from pkiplan.plan.inventory import Inventory
     from pkiplan.secrets import SecretResolver
@@ -132,6 +133,8 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
         plan = decide(observed=observed.state)
     if site.templates is not None:
         _demand_sound_templates(site, plan)
+    if resolver is None:
+        plan = replace(plan, warnings=(*plan.warnings, *_owners_that_apply_refuses(site, plan)))
     if cache is not None:
         cache.save()
     return PlannedSite(
@@ -173,6 +176,26 @@ def _demand_sound_templates(site: Site, plan: Plan) -> None:
             problems.extend(error.diagnostics)
     if problems:
         raise PkiplanError(*in_order(problems))
+
+
+def _owners_that_apply_refuses(site: Site, plan: Plan) -> Iterator[Diagnostic]:
+    """Warn of owners for which apply would stop here: no error, since root, or another machine, may carry the plan out.
+
+    An apply tells them as its own errors.
+    """
+    if not any(names_an_owner(site.resources[c.address]) for c in plan.pending if c.address in site.resources):
+        return
+    from pkiplan.apply.ownership import ownership_problems
+
+    for problem in in_order(ownership_problems(site, plan.pending)):
+        yield replace(problem, severity=Severity.WARNING)
+
+
+def names_an_owner(resource: Resource) -> bool:
+    """Tell whether a resource's files are declared for a user or group."""
+    attributes = [resource.attributes, *(output.attributes for output in resource.outputs)]
+    attributes.append(getattr(resource.key, "attributes", resource.attributes))
+    return any(one.owner is not None or one.group is not None for one in attributes)
 
 
 class CnfDigests(Mapping[str, str]):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pkiplan.workflow.loading import DEFAULT_MANIFESTS
-from pkiplan.workflow.planning import PlannedSite
+from pkiplan.workflow.planning import PlannedSite, names_an_owner
 
 # However far away the next renewal is: a plan older than this is made anew.
 LONGEST = timedelta(days=1)
@@ -25,7 +25,7 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
     plan, site, now = planned.plan, planned.site, planned.request.now
     if plan.changes or plan.warnings or plan.refusals or plan.interrupted:
         return None
-    if _names_an_owner(planned):
+    if any(names_an_owner(resource) for resource in site):
         return None
     if site.templates is not None:  # which of its own files a template reads shows only when it is rendered
         return None
@@ -43,18 +43,6 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
     if evidence is None:
         return None
     return evidence, (now.timestamp(), min(due, now + LONGEST).timestamp())
-
-
-def _names_an_owner(planned: PlannedSite) -> bool:
-    """Tell whether names of users or groups take part."""
-    attributes = [
-        attributes
-        for resource in planned.site
-        for attributes in (resource.attributes, getattr(resource.key, "attributes", None))
-        if attributes is not None
-    ]
-    attributes += [output.attributes for resource in planned.site for output in resource.outputs]
-    return any(one.owner is not None or one.group is not None for one in attributes)
 
 
 def _default_manifests(site: str | None) -> list[list[object]]:

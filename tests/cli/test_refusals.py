@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -163,6 +164,33 @@ def test_owner_that_only_root_can_give_is_refused_before_there_is_a_directory(
 
     assert (run.status, told in run.err) == (1, True), run.err
     assert everything(Path()) == before
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_plan_warns_of_an_owner_that_apply_refuses(site: Here, command: str) -> None:
+    site.write(
+        with_owner("owner: no-such-user") + "    outputs: [{format: der, path: web.der, group: no-such-group}]\n"
+    )
+
+    run, applied = site.run(command), site.run("apply", "--yes")
+
+    told = "warning[ownership]: there is no user `no-such-user` on this machine\n --> site.yaml:10:3\n"
+    assert (run.status, told in run.err) == (0, True), run.err
+    assert "warning[ownership]: there is no group `no-such-group` on this machine" in run.err
+    assert run.err.count("[ownership]") == 2
+    # The same words, once.
+    assert told.replace("warning", "error") in applied.err
+    assert "warning[ownership]" not in applied.err
+
+
+def test_saved_plan_holds_what_its_machine_would_refuse(site: Here) -> None:
+    site.write(with_owner("group: no-such-group"))
+
+    run = site.run("plan", "--json", "--out", "plan.json")
+
+    assert run.status == 0
+    assert [told["code"] for told in json.loads(run.out)["diagnostics"]] == ["ownership"]
+    assert "there is no group `no-such-group` on this machine" in site.run("apply", "plan.json").err
 
 
 def test_what_another_first_apply_changes_meanwhile_is_judged_under_the_lock(

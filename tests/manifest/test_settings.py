@@ -111,6 +111,20 @@ def test_a_key_file_has_form_passphrases_mode_and_owner(tmp_path: Path) -> None:
     assert (key.form, key.encryption.rounds, key.is_adopted) == (KeyForm.PKCS8, 700_000, False)
 
 
+def test_number_of_a_user_is_as_it_is_observed(tmp_path: Path) -> None:
+    found = certificate(tmp_path, 'owner: "007"\ngroup: "4294967294"')
+
+    assert (found.attributes.owner, found.attributes.group) == ("7", "4294967294")
+
+
+@pytest.mark.parametrize("number", ["4294967295", "9999999999"])
+def test_number_that_chown_takes_for_none_is_refused_with_its_place(tmp_path: Path, number: str) -> None:
+    loaded = load_text(tmp_path, HEAD + f'certificates:\n  web: {{issuer: issuing, owner: "{number}"}}\n')
+
+    told = [(found.summary, found.hint) for found in loaded.diagnostics if found.place]
+    assert (f"`{number}` is no number of a user or group", "the largest is 4294967294") in told
+
+
 def test_passphrase_none_says_that_a_plain_file_is_meant(tmp_path: Path) -> None:
     key = certificate(tmp_path, "key: {passphrase: none}").key
 
