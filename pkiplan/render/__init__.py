@@ -6,6 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pkiplan.model.resource import Resource
     from pkiplan.model.site import Site
 
@@ -18,6 +20,13 @@ def render_cnf(site: Site, resource: Resource, *, older_templates: str | None = 
     from pkiplan.render.cnf import render
 
     return render(site, resource, older_templates)
+
+
+def cnf_renderer(site: Site) -> Callable[[Resource], str]:
+    """Return what renders the resources of a site, one after another: the same texts as `render_cnf` gives, sooner."""
+    from pkiplan.render.patterns import CnfPatterns
+
+    return CnfPatterns(site, render_cnf).text
 
 
 def cnf_digest(text: str) -> str:

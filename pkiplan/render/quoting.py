@@ -28,9 +28,14 @@ class CnfValueError(ValueError):
     """A value that `openssl.cnf` cannot hold; the message shows it and says why."""
 
 
+def is_plain(value: str) -> bool:
+    """Tell whether a value is written as it is."""
+    return _PLAIN.fullmatch(value) is not None
+
+
 def quote(value: str) -> CnfText:
     """Write a value so that OpenSSL reads exactly these characters, or raise `CnfValueError`."""
-    if _PLAIN.fullmatch(value):
+    if is_plain(value):
         return CnfText(value)
     return CnfText(_SPECIAL.sub(r"\\\g<0>", _writable(value)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic
@@ -138,7 +137,7 @@ def apply(
     from pkiplan.apply.results import ApplyEvent, EventKind
     from pkiplan.cache import open_cache
     from pkiplan.plan.saved_plan import parse_plan_document
-    from pkiplan.render import render_cnf
+    from pkiplan.render import cnf_renderer
 
     assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
     _refuse_before_the_lock(planned)
@@ -155,7 +154,7 @@ def apply(
             current.observed.state,
             now=current.request.now,
             resolver=planned.resolver,
-            cnf_texts=partial(render_cnf, current.site),
+            cnf_texts=cnf_renderer(current.site),
             jobs=jobs or os.cpu_count() or 1,
             progress=progress,
             stop=stop,

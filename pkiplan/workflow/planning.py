@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pkiplan.diagnostics import Diagnostic, Severity, in_order
@@ -204,10 +204,16 @@ class CnfDigests(Mapping[str, str]):
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    def __getitem__(self, address: str) -> str:
-        from pkiplan.render import cnf_digest, render_cnf
+    @cached_property
+    def _rendered(self) -> Callable[[Resource], str]:
+        from pkiplan.render import cnf_renderer
 
-        return cnf_digest(render_cnf(self._site, self._site.resources[address]))
+        return cnf_renderer(self._site)
+
+    def __getitem__(self, address: str) -> str:
+        from pkiplan.render import cnf_digest
+
+        return cnf_digest(self._rendered(self._site.resources[address]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._site.resources)
