@@ -36,7 +36,8 @@ class Stage:
     resource: Resource
     generation: Generation
     placement: Placement
-    names: set[str] = field(default_factory=set)
+    # A set of five takes six times the memory, and a large site has as many as it has changes.
+    names: list[str] = field(default_factory=list)
     plain: dict[str, StagedFile] = field(default_factory=dict)
     is_switching: bool = False
     _kept_open: int | None = None
@@ -65,7 +66,7 @@ class Stage:
         if self._is_in_generation(name):
             with self._generation_parent(name, make=True) as (parent, last):
                 yield parent, last
-            self.names.add(name)
+            self._count(name)
             return
         with self._plain_parent(name) as (parent, directory, last):
             staged = f"{STAGED_PREFIX}new-{self.generation.run}-{last}"
@@ -101,7 +102,7 @@ class Stage:
             opened = generations.begin(directory, self.generation)
             try:
                 if generations.carry_over(directory, opened, name):
-                    self.names.add(name)
+                    self._count(name)
             finally:
                 filesystem.close(opened)
 
@@ -207,6 +208,10 @@ class Stage:
             if self.placement.mode != PRIVATE_DIRECTORY:
                 filesystem.set_directory_placement(directory, ".", self.placement)
                 self.tree.let_others_pass(self.resource.directory)
+
+    def _count(self, name: str) -> None:
+        if name not in self.names:
+            self.names.append(name)
 
     def _is_in_generation(self, name: str) -> bool:
         return not self.resource.is_authority and not name.startswith("/")
