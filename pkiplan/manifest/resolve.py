@@ -188,7 +188,7 @@ class _Resolver:
             self._context.name_element(before, element)
         if resource is not None:
             self._resources[resource.address] = resource
-            self._settings[resource.address] = settings
+            self._settings[resource.address] = settings.without_values()
 
     def _hold(self, declaration: Declaration, settings: Settings, element: Element | None) -> None:
         """Count what a resource holds beyond its own text: much that many share is too much for all later steps."""

@@ -57,6 +57,7 @@ _CRITICAL = frozenset({"key_usage", "name_constraints", "policy_constraints", "i
 _SERVER_AUTH = EXTENDED_KEY_USAGES["server_auth"]
 _LONGEST_COMMON_NAME = 64
 _LONGEST_DIRECTORY_NAME = 255
+_NOTHING: frozenset[str] = frozenset()  # one for all: each empty set is an object of 216 bytes
 _CANONICAL = {attribute.oid: index for index, attribute in enumerate(ATTRIBUTE_TYPES)}
 
 
@@ -126,8 +127,8 @@ class ResourceMaker:
             directory=directory,
             cert_path=self._absolute(cert_path, settings) if cert_path else None,
             attributes=_attributes(fields),
-            allow=fields.get("allow") or frozenset(),
-            lint_disabled=lint.get("disable") or frozenset(),
+            allow=fields.get("allow") or _NOTHING,
+            lint_disabled=lint.get("disable") or _NOTHING,
         )
 
     def _names(self, fields: dict[str, Any]) -> tuple[GeneralName, ...]:

@@ -7,6 +7,9 @@ from typing import Any
 from pkiplan.manifest.layers import Base
 from pkiplan.manifest.nodes import Mapping, Node
 
+_NO_FIELDS: dict[str, Any] = {}
+_NO_NODES: dict[str, Node] = {}
+
 
 class Settings:
     """The settings of one resource or element: values, and where each comes from."""
@@ -28,6 +31,10 @@ class Settings:
         self.mark = mark
         self.rendered = rendered
         self.invalid = invalid  # what could not be read, and was told already
+
+    def without_values(self) -> Settings:
+        """Return what tells only where each setting is: the values are in the resource by now."""
+        return Settings(self.own, self.base, _NO_FIELDS, self.mark, _NO_NODES, self.invalid)
 
     def node_of(self, name: str) -> Node | None:
         """Return what the manifest gives for a setting: merged and rendered, the resource's own, or from below."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -282,3 +284,22 @@ def test_origins_tell_where_each_value_came_from(tmp_path: Path) -> None:
         "profile": ("p", "site.yaml:12:14"),
         "subject.country": ("SE", "site.yaml:2:31"),
     }
+
+
+def test_an_element_takes_little_memory(tmp_path: Path) -> None:
+    head = "version: 1\nauthorities: {root: {}}\ncertificates:\n"
+    node = "  node: {issuer: root, for_each: {range: [1, NUMBER]}, dns: ['{{ each.key }}.example']}\n"
+    for number in (10, 40_000):
+        (tmp_path / f"{number}.yaml").write_text(head + node.replace("NUMBER", str(number)))
+    code = (
+        "import resource\nfrom pkiplan.manifest import load_site\nused = []\nfor number in (10, 40_000):\n"
+        f"    loaded = load_site([f'{{number}}.yaml'], variables=[], working_directory={str(tmp_path)!r})\n"
+        "    used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)\n"
+        "print((used[1] - used[0]) // 40_000, len(loaded.site.resources))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    each, resources = map(int, done.stdout.split())
+    assert resources == 40_001
+    assert each < 1_700
