@@ -37,8 +37,9 @@ class Element:
 class ForEach:
     """Reads the elements of `for_each`."""
 
-    def __init__(self, variables: dict[str, Any], files: Files, problems: Problems) -> None:
+    def __init__(self, variables: dict[str, Any], failed: set[str], files: Files, problems: Problems) -> None:
         self._variables = variables
+        self._failed = failed  # variables that could not be computed, which is told
         self._files = files
         self._problems = problems
         self._total = 0
@@ -181,6 +182,8 @@ class ForEach:
 
     def _of_variable(self, name: str, mark: int) -> Iterator[Element]:
         value: Any = self._variables
+        if name.split(".", maxsplit=1)[0] in self._failed:
+            return iter(())
         for part in name.split("."):
             if not isinstance(value, dict) or part not in value:
                 hint = did_you_mean(

@@ -48,18 +48,20 @@ class Problems:
         at_key: bool = False,
         notes: Iterable[Note] = (),
         severity: Severity = Severity.ERROR,
+        within: int | None = None,
     ) -> None:
-        """Add a problem with what is written at a mark."""
+        """Add a problem with what is written at a mark; `within` is where in it, for text of several lines."""
+        shown_at = mark if within is None else within
         self.add(
             Diagnostic(
                 severity=severity,
                 summary=summary,
                 code=code,
-                place=self.sources.place(mark),
+                place=self.sources.place(shown_at),
                 path=self.sources.path(mark, at_key=at_key),
                 hint=hint,
                 notes=tuple(notes),
-                source_line=self.sources.source_line(mark),
+                source_line=self.sources.source_line(shown_at),
             )
         )
 

@@ -76,7 +76,8 @@ class _Resolver:
         layers = Layers(manifest.defaults, profiles, problems)
         layers.check_defaults(manifest.defaults, manifest.defaults.mark)
         layers.check_profiles(manifest.profiles)
-        reader = DeclarationReader(context, ForEach(variables, context.files, problems), layers)
+        for_each = ForEach(variables, context.templates.failed, context.files, problems)
+        reader = DeclarationReader(context, for_each, layers)
         sections = {Kind.AUTHORITY: manifest.authorities, Kind.CERTIFICATE: manifest.certificates}
         declarations = {kind: reader.read(kind, section) for kind, section in sections.items()}
         self._settler = Settler(context, declarations[Kind.AUTHORITY], profiles, layers)

@@ -12,6 +12,7 @@ from pkiplan.manifest.nodes import Mapping, Node, Sequence, unpack
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _TOKEN_END = re.compile(r"[,\]}]|\s+#|:\s|:$|\s*$")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\']|\'\')*\'')
+_TEMPLATE = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)")
 _LONGEST_SOURCE_LINE = 400
 _QUOTED_TEMPLATE = re.compile(r"\"[^\"]*\{\{|'[^']*\{\{")
 
@@ -109,9 +110,9 @@ class Sources:
 
 def _length(text: str, column: int) -> int:
     """Guess how long what is written at a column is: a quoted text, or up to what ends a plain one."""
-    quoted = _QUOTED.match(text, column)
-    if quoted:
-        return max(1, quoted.end() - column)
+    whole = _QUOTED.match(text, column) or _TEMPLATE.match(text, column)
+    if whole:
+        return max(1, whole.end() - column)
     if text[column : column + 1] in ("{", "[", "|", ">", "-", "&", "*", "!"):
         return 1
     end = _TOKEN_END.search(text, column)

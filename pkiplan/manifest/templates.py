@@ -12,7 +12,18 @@ from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
 from typing import Any, cast
 
-from pkiplan.manifest.nodes import DEEPEST, Mapping, Node, Sequence, Templated, from_native, is_templated, native_size
+from pkiplan.manifest.nodes import (
+    DEEPEST,
+    Mapping,
+    Node,
+    Sequence,
+    Templated,
+    from_native,
+    is_templated,
+    native_size,
+    pack,
+    unpack,
+)
 from pkiplan.manifest.problems import Problems, TooManyProblemsError
 from pkiplan.manifest.work import CHARACTERS, TEMPLATE, VALUE, TooMuchWorkError, Work
 
@@ -27,17 +38,45 @@ _NOT_NAMES = frozenset(["true", "false", "none", "True", "False", "None", "and",
 _MENTIONS_EACH = re.compile(r"\beach\b")
 
 Variables = MappingABC[str, Any]
-_Part = str | tuple[str, Callable[[Variables], Any]]
+# Literal text, or an expression and where in the text it begins.
+_Part = str | tuple[int, Callable[[Variables], Any]]
+# What an expression is made of, as far as its names and its end are looked for: text in quotes, braces, and names but
+# for those that follow a dot; `vars.name` counts as `name`.
+_TOKEN = re.compile(
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?P<brace>[{}])|(?:\bvars\.|(?<![.\w]))(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+)
 
 
 class TemplateProblemError(Exception):
-    """A template that cannot be rendered."""
+    """A template that cannot be rendered; `offset` is where in the text it begins."""
 
-    def __init__(self, summary: str, hint: str = "", code: str = "template") -> None:
+    def __init__(self, summary: str, hint: str = "", code: str = "template", offset: int = 0) -> None:
         super().__init__(summary)
         self.summary = summary
         self.hint = hint
         self.code = code
+        self.offset = offset
+
+
+class UntoldError(Exception):
+    """A template cannot be rendered because of a mistake elsewhere, which is told there."""
+
+
+def names_in(text: str) -> set[str]:
+    """Return the names that the templates of a text speak of, and the words of the language among them."""
+    names: set[str] = set()
+    begin = text.find("{{")
+    while begin >= 0:
+        depth, end = 0, len(text)
+        for found in _TOKEN.finditer(text, begin + 2):
+            if found["name"]:
+                names.add(found["name"])
+            depth += {"{": 1, "}": -1}.get(found["brace"], 0)
+            if depth < 0:
+                end = found.end()
+                break
+        begin = text.find("{{", end)
+    return names
 
 
 def mentions_each(node: Node) -> bool:
@@ -66,6 +105,7 @@ class Templates:
         self._expressions: dict[str, Callable[[Variables], Any]] = {}
         self._compiler: Any = None
         self.work = Work()
+        self.failed: set[str] = set()  # variables that could not be computed, which is told
 
     def render(self, node: Node, mark: int, variables: Variables) -> Node:
         """Return a node with its templates rendered; one that cannot be stays, and is reported."""
@@ -77,8 +117,11 @@ class Templates:
                 if isinstance(value, list | tuple | dict):
                     self._count(value)
                 return from_native(value, mark)
+            except UntoldError:
+                return node
             except TemplateProblemError as problem:
-                self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint)
+                within = self._place_within(node, mark, problem.offset)
+                self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint, within=within)
             except TypeError as error:
                 self.problems.error(mark, str(error), code="template")
             except TooMuchWorkError as error:
@@ -141,6 +184,8 @@ class Templates:
         except TemplateProblemError as problem:
             self.problems.error(mark, problem.summary, code=problem.code, hint=problem.hint, at_key=True)
             return None
+        except UntoldError:
+            return None
         except TooMuchWorkError as error:
             raise self.stopped(mark, error) from error
         if isinstance(value, str):
@@ -149,6 +194,28 @@ class Templates:
             return str(value)
         self.problems.error(mark, "the template of a key must give text", code="template", at_key=True)
         return None
+
+    def _place_within(self, text: str, mark: int, offset: int) -> int:
+        """Return where the template at an offset of a text begins, if on a line below that of the mark.
+
+        What a template begins with is written as it is, also where YAML folds lines.
+        """
+        file, line, column = unpack(mark)
+        source = self.problems.sources.all[file]
+        if (source.line(line) or "").startswith("*", column):
+            return mark  # an alias: the text is written elsewhere
+        begin = text[offset : offset + 2]
+        before = text.count(begin, 0, offset)
+        # Each line of the source is at least one character of the text.
+        for number in range(line, line + offset + 2):
+            written = (source.line(number) or "")[column if number == line else 0 :]
+            if before >= written.count(begin):
+                before -= written.count(begin)
+                continue
+            at = [found.start() for found in re.finditer(re.escape(begin), written)][before]
+            is_it = written[at:].split()[:2] == text[offset:].split()[: len(written[at:].split()[:2])]
+            return pack(file, number, at) if is_it and number > line else mark
+        return mark
 
     def value(self, text: str, variables: Variables) -> Any:
         """Compute a template; one expression alone keeps its type, anything else is text."""
@@ -161,6 +228,8 @@ class Templates:
             self._compiled[text] = parts
         if isinstance(parts, TemplateProblemError):
             raise parts
+        if self.failed and self.failed & names_in(text):
+            raise UntoldError
         self.work.count(TEMPLATE)
         if len(parts) == 1 and not isinstance(parts[0], str):
             return parts[0][1](variables)
@@ -170,8 +239,12 @@ class Templates:
             if isinstance(part, str):
                 rendered.append(part)
             else:
-                value = part[1](variables)
-                rendered.append(value if type(value) is str else _within_text(value))
+                try:
+                    value = part[1](variables)
+                    rendered.append(value if type(value) is str else _within_text(value))
+                except TemplateProblemError as problem:
+                    problem.offset = part[0]
+                    raise
             length += len(rendered[-1])
             if length > LONGEST_RESULT:
                 raise TemplateProblemError(f"a template made more than {LONGEST_RESULT // 1024} KiB of text")
@@ -185,20 +258,20 @@ class Templates:
                 "statements (`{% … %}`) are no part of a manifest",
                 "a value takes expressions: `{{ … }}`; loops are written with `for_each:`",
                 "template-statement",
+                text.index("{%"),
             )
-        pieces: list[tuple[bool, str]] = []
         if text.count("{{") == len(_SIMPLE.findall(text)) == text.count("}}"):
-            for number, piece in enumerate(_SIMPLE.split(text)):
-                pieces.append((bool(number % 2), piece))
+            parts: list[_Part] = []
+            end = 0
+            for found in _SIMPLE.finditer(text):
+                parts += (text[end : found.start()], (found.start(), self._expression(found[1])))
+                end = found.end()
+            parts.append(text[end:])
         else:
-            pieces = self._lexed(text)
-        return [
-            (piece, self._expression(piece)) if is_expression else piece
-            for is_expression, piece in pieces
-            if is_expression or piece
-        ]
+            parts = self._lexed(text)
+        return [part for part in parts if part]
 
-    def _lexed(self, text: str) -> list[tuple[bool, str]]:
+    def _lexed(self, text: str) -> list[_Part]:
         """Find expressions that hold quotes or braces, with Jinja2's own lexer."""
         from jinja2 import Environment, TemplateSyntaxError
 
@@ -206,21 +279,32 @@ class Templates:
         environment = Environment(
             comment_start_string="\0#", comment_end_string="#\0", keep_trailing_newline=True, autoescape=True
         )
-        pieces: list[tuple[bool, str]] = [(False, "")]
+        parts: list[_Part] = []
+        inner: list[str] | None = None
+        begin = end = 0
         try:
             for _, kind, value in environment.lex(text):
                 if kind == "variable_begin":
-                    pieces.append((True, ""))
-                elif kind == "variable_end":
-                    pieces.append((False, ""))
+                    # Found anew, because `{{-` takes the blanks before it away.
+                    begin, inner = text.index(value, end), []
+                    end = begin + len(value)
+                    continue
+                end += len(value)
+                if kind == "variable_end":
+                    parts.append((begin, self._expression("".join(inner or ()))))
+                    inner = None
+                elif inner is not None:
+                    inner.append(value)
                 else:
-                    pieces[-1] = (pieces[-1][0], pieces[-1][1] + value)
+                    parts.append(value)
         except (TemplateSyntaxError, RecursionError) as error:
             message = error.message if isinstance(error, TemplateSyntaxError) else "too complicated"
-            raise TemplateProblemError(f"the template is no expression: {message}", "write `{{ name }}`") from error
-        if pieces[-1][0]:
-            raise TemplateProblemError("the template does not end: `}}` is missing", "write `{{ name }}`")
-        return pieces
+            summary = f"the template is no expression: {message}"
+            raise TemplateProblemError(summary, "write `{{ name }}`", offset=begin) from error
+        if inner is not None:
+            summary = "the template does not end: `}}` is missing"
+            raise TemplateProblemError(summary, "write `{{ name }}`", offset=begin)
+        return parts
 
     def _expression(self, source: str) -> Callable[[Variables], Any]:
         source = source.strip()

@@ -10,10 +10,10 @@ from pkiplan.diagnostics import Diagnostic
 from pkiplan.manifest.documents import Manifest
 from pkiplan.manifest.events import read_documents
 from pkiplan.manifest.files import Files
-from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, is_templated, native
-from pkiplan.manifest.problems import Problems, circle_of, shown
+from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
+from pkiplan.manifest.problems import Problems, circle_of, listed, shown
 from pkiplan.manifest.sources import Source
-from pkiplan.manifest.templates import Templates, mentions_each
+from pkiplan.manifest.templates import Templates, mentions_each, names_in
 from pkiplan.manifest.values import BadValueError, kind_of, report
 
 RESERVED = frozenset(
@@ -38,9 +38,6 @@ RESERVED = frozenset(
     }
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-# Names in an expression, with what is quoted and what follows a dot left out; `vars.name` counts as `name`.
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
-_NAMES = re.compile(r"(?:\bvars\.|(?<![.\w]))([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def read_variables(
@@ -56,18 +53,26 @@ def read_variables(
             nodes[name] = (value, value_mark)
     known: dict[str, list[tuple[str, Node, int, int]]] = {}
     before: dict[str, Any] | None = None
+    waiting: list[tuple[set[str], int]] = []
     for path, mark in manifest.vars_files:
         rendered = path
-        if is_templated(path):
+        if isinstance(path, Templated):
             if before is None:
                 before = _render(nodes, from_command_line, templates, None)
             rendered = templates.render(path, mark, scope(before))
+            waiting.append((templates.failed & names_in(path), mark))
         found = _read_file(rendered, mark, files, problems, known)
         templates.spend(len(found), mark)
         if found:
             nodes.update(found)
             before = None
-    return _render(nodes, from_command_line, templates, problems)
+    variables = _render(nodes, from_command_line, templates, problems)
+    for names, mark in waiting:
+        if names and not names & templates.failed:
+            summary = f"{listed(sorted(names))} cannot be computed yet where this file is named"
+            hint = "name the files that it takes before this one"
+            problems.error(mark, summary, code="undefined-variable", hint=hint)
+    return variables
 
 
 def scope(variables: dict[str, Any]) -> dict[str, Any]:
@@ -165,17 +170,16 @@ def _given_value(text: str) -> Native:
 def _render(
     nodes: dict[str, tuple[Node, int]], given: dict[str, Native], templates: Templates, problems: Problems | None
 ) -> dict[str, Any]:
-    """Compute the variables, each after those that it speaks of."""
+    """Compute the variables, each after those that it speaks of; without `problems`, no mistake is told yet."""
     values: dict[str, Any] = {}
+    templates.failed = set()
     speaks_of: dict[str, set[str]] = {}
     for name, (node, _) in nodes.items():
         if name in given:
             continue
         expressions = _templates_in(node)
         if expressions:
-            speaks_of[name] = {
-                word for text in expressions for word in _NAMES.findall(_QUOTED.sub("", text))
-            } & nodes.keys()
+            speaks_of[name] = set().union(*map(names_in, expressions)) & nodes.keys()
         else:
             values[name] = native(node)
     values.update(given)
@@ -194,27 +198,27 @@ def _render(
                 code="variable-cycle",
                 hint="write the value of one of them without the others",
             )
+        templates.failed = speaks_of.keys() - values.keys()
         return values
     for name in order:
         if name not in speaks_of:
             continue
         node, mark = nodes[name]
-        if problems is None:
-            values[name] = _quietly(node, mark, templates, values)
-            continue
         if mentions_each(node):
-            problems.error(mark, "`each` exists only beneath a resource with `for_each`", code="template")
+            templates.failed.add(name)
+            if problems is not None:
+                problems.error(mark, "`each` exists only beneath a resource with `for_each`", code="template")
             continue
-        values[name] = native(templates.render(node, mark, scope(values)))
+        before = len(templates.problems.found), templates.problems.errors
+        rendered = templates.render(node, mark, scope(values))
+        if templates.problems.errors > before[1] or templates.failed & speaks_of[name]:
+            templates.failed.add(name)
+        else:
+            values[name] = native(rendered)
+        if problems is None:
+            del templates.problems.found[before[0] :]
+            templates.problems.errors = before[1]
     return values
-
-
-def _quietly(node: Node, mark: int, templates: Templates, values: dict[str, Any]) -> Any:
-    before = len(templates.problems.found), templates.problems.errors
-    value = native(templates.render(node, mark, scope(values)))
-    del templates.problems.found[before[0] :]
-    templates.problems.errors = before[1]
-    return value
 
 
 def _templates_in(node: Node) -> list[str]:

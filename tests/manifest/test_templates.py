@@ -259,3 +259,25 @@ def test_simple_names_do_not_start_jinja2(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_variable_depends_on_what_its_templates_speak_of_and_on_no_other_word(tmp_path: Path) -> None:
+    head = HEAD + (
+        "vars:\n  a: \"b isn't {{ c }}, isn't it\"\n  b: \"a is {{ {'x': {'y': 'a'}}.x.y ~ c }}\"\n  c: \"{{ '}}' ~ d }}\"\n  d: D\n"
+    )
+    found = certificate(tmp_path, "subject: {organization: '{{ a }}', locality: '{{ b }}'}", head=head)
+
+    assert {attribute.value for rdn in found.subject.rdns for attribute in rdn} == {
+        "b isn't }}D, isn't it",
+        "a is a}}D",
+    }
+
+
+def test_a_file_of_variables_whose_path_waits_for_a_later_one_is_a_mistake(tmp_path: Path) -> None:
+    text = HEAD + "vars: {a: '{{ b }}'}\nvars_files: ['{{ a }}.yaml', more.yaml]\n"
+
+    later = load_text(tmp_path, text, more_yaml="b: more\n")
+    never = load_text(tmp_path, text, more_yaml="c: more\n")
+
+    assert mistakes(later) == ["`a` cannot be computed yet where this file is named"]
+    assert mistakes(never) == ["undefined variable `b`"]
