@@ -71,7 +71,13 @@ def show(
             from pkiplan.report.plan import plan_text
 
             session.result(plan_text(found.plan, colour=session.paints_result, verbose=session.is_verbose))
-    elif pem:
+        return statuses.DONE
+    if origins and not all(shown.is_declared for shown in found.certificates):
+        hint = "name what the manifest declares: `pkiplan show certificate.web --origins`"
+        raise PkiplanError.of(
+            f"{subject} is a file; no manifest says where its fields come from", hint=hint, code="usage"
+        )
+    if pem:
         session.result(_pem(found))
     elif json:
         session.document(views.origins_json(found) if origins else views.show_json(found))

@@ -19,5 +19,10 @@ def distance(moment: datetime, now: datetime) -> str:
     return f"in {_span(moment - now)}" if moment >= now else f"{_span(now - moment)} ago"
 
 
+def days_away(moment: datetime, now: datetime) -> str:
+    """Say how far away a moment is in the units of the manifest: `in 3651 days`, `4 hours ago`."""
+    return f"in {span(moment - now)}" if moment >= now else f"{span(now - moment)} ago"
+
+
 def _span(time: timedelta) -> str:
     return f"{round(time / _YEAR)} years" if time >= 2 * _YEAR else span(time)

@@ -24,7 +24,7 @@ from pkiplan.plan.shown import Origin, Shown, ShownCertificate
 from pkiplan.report.actions import announced
 from pkiplan.report.colour import Paint
 from pkiplan.report.diagnostics import FORMAT_VERSION
-from pkiplan.report.moments import distance, moment_text
+from pkiplan.report.moments import days_away, moment_text
 from pkiplan.report.plan import change_rows
 from pkiplan.report.text import Row, cells, padded, printable, rows_text
 
@@ -146,10 +146,10 @@ def _issuer(certificate: ObservedCertificate) -> str:
 
 def _life(certificate: ObservedCertificate, now: datetime, paint: Paint) -> str:
     if now > certificate.not_after:
-        return paint.bad(f"expired {distance(certificate.not_after, now)}")
+        return paint.bad(f"expired {days_away(certificate.not_after, now)}")
     if now < certificate.not_before:
-        return paint.changed(f"not yet valid, begins {distance(certificate.not_before, now)}")
-    return f"ends {distance(certificate.not_after, now)}"
+        return paint.changed(f"not yet valid, begins {days_away(certificate.not_before, now)}")
+    return f"ends {days_away(certificate.not_after, now)}"
 
 
 def _purposes(certificate: ObservedCertificate) -> str:

@@ -119,6 +119,7 @@ class _DerBlock:
 
 def _blocks(path: str) -> Sequence[PemBlock | _DerBlock]:
     from pkiplan.x509.parse import pem_blocks
+    from pkiplan.x509.trusted_pem import without_trust
 
     try:
         with open(path, "rb") as file:
@@ -127,7 +128,7 @@ def _blocks(path: str) -> Sequence[PemBlock | _DerBlock]:
         raise PkiplanError.of(f"cannot be read: {error.strerror}", code="unreadable") from None
     # X.690, 8.1: a SEQUENCE whose length takes more than one octet. The second octet is none of ASCII.
     is_der = len(data) > 1 and data[0] == 0x30 and data[1] > 0x80
-    return (_DerBlock(data),) if is_der else pem_blocks(data, MOST_IN_A_BUNDLE)
+    return (_DerBlock(data),) if is_der else pem_blocks(without_trust(data), MOST_IN_A_BUNDLE)
 
 
 def _with_facts(parsed: Sequence[_Parsed], problems: list[Diagnostic]) -> Iterator[FileCertificate]:

@@ -88,11 +88,17 @@ def pem_blocks(data: bytes, most: int = MOST_CERTIFICATES) -> tuple[PemBlock, ..
     if begun > most:
         raise _damaged(f"{begun} certificates are too many for one file (at most {most})")
     if begun == 0:
-        raise _damaged("holds no certificate in PEM form" if data.strip() else "is empty")
+        raise _damaged(_why_none(data))
     found = tuple(_PEM_CERTIFICATE.finditer(data))
     if len(found) != begun:
         raise _damaged("a certificate is cut short")
     return tuple(PemBlock(data.count(b"\n", 0, match.start()) + 1, match[0]) for match in found)
+
+
+def _why_none(data: bytes) -> str:
+    if b"-----BEGIN TRUSTED CERTIFICATE-----" in data:
+        return "holds a TRUSTED CERTIFICATE, which only OpenSSL reads; `openssl x509 -in FILE` writes a plain one"
+    return "holds no certificate in PEM form" if data.strip() else "is empty"
 
 
 def load_der_certificate(data: bytes) -> x509.Certificate:

@@ -337,6 +337,15 @@ def test_show_origins(applied: Here) -> None:
     assert json.loads(applied.run("show", "certificate.web", "--origins", "--json").out)["origins"]["certificate.web"]
 
 
+@pytest.mark.parametrize("also", [(), ("--json",)])
+def test_the_origins_of_a_file_are_nowhere(also: tuple[str, ...], applied: Here) -> None:
+    run = applied.run("show", "pki/certificates/web/cert.pem", "--origins", *also)
+
+    assert (run.status, run.out.partition("{")[0]) == (1, "")
+    assert "pki/certificates/web/cert.pem is a file; no manifest says where its fields come from" in run.err + run.out
+    assert "name what the manifest declares: `pkiplan show certificate.web --origins`" in run.err + run.out
+
+
 def test_show_file_without_any_manifest(applied: Here) -> None:
     (applied.directory / "site.yaml").unlink()
 

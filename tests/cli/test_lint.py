@@ -10,10 +10,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pkiplan.model.keys import RsaKeySpec
 from pkiplan.x509 import pkilint_rules
 from pkiplan.x509.lint import LINTS
+from pkiplan.x509.private_keys import pem_block
 from tests.cli.conftest import Here
 from tests.x509.chains import CLIENT, DAY, Made, Workshop, common, constraints, usage
+from tests.x509.values import key_for
 
 Files = dict[str, list[Made]]
 
@@ -185,6 +188,44 @@ def test_der_is_read_too(here: Here) -> None:
 
     assert here.run("lint", "root.der").out == "Lint: 1 certificate, nothing to complain about.\n"
     assert "authority" in here.run("show", "root.der").out
+
+
+def test_openssls_own_form_is_read_too(here: Here) -> None:
+    root, other = Workshop().root(), Workshop().root("Other")
+    # What OpenSSL appends: CertAux ::= SEQUENCE { trust, reject [0], alias, keyid, other [1] }, all optional.
+    content = root.certificate.public_bytes(Encoding.DER) + bytes.fromhex("300c300a06082b06010505070301")
+    trusted = pem_block(b"TRUSTED CERTIFICATE", content)
+    lines = trusted.count(b"\n")
+    (here.directory / "roots.pem").write_bytes(trusted + other.certificate.public_bytes(Encoding.PEM))
+
+    linted = here.run("lint", "roots.pem", "--at", "+4000d")
+
+    assert (linted.status, linted.out.count("[within-validity]")) == (0, 2)
+    assert " --> roots.pem:1:1\n" in linted.out
+    assert f" --> roots.pem:{lines + 1}:1\n" in linted.out
+    pem = root.certificate.public_bytes(Encoding.PEM).decode()
+    assert here.run("show", "roots.pem", "--pem").out.startswith(pem)
+
+
+@pytest.mark.parametrize("body", [b"AAAA", b"!", b"", b"MIIB"])
+def test_openssls_own_form_may_be_damaged_too(body: bytes, here: Here) -> None:
+    block = b"-----BEGIN TRUSTED CERTIFICATE-----\n%b\n-----END TRUSTED CERTIFICATE-----\n" % body
+    (here.directory / "root.pem").write_bytes(b"# text\n" + block)
+
+    ran = here.run("lint", "root.pem")
+
+    assert ran.status == 1
+    assert "root.pem: a certificate does not parse\n --> root.pem:2:1\n" in ran.out
+
+
+def test_a_hint_of_a_file_speaks_of_no_manifest(here: Here) -> None:
+    workshop = Workshop()
+    weak = workshop.leaf(workshop.root(), key=key_for(RsaKeySpec(1024)), starts=-900 * DAY, ends=900 * DAY)
+
+    ran = here.run("lint", *write(here, {"weak.pem": [weak]}))
+
+    assert "  = hint: NIST SP 800-131A rev. 2; `--disable weak-key` silences this\n" in ran.out
+    assert "  = hint: Apple HT210176; `--disable server-lifetime` silences this\n" in ran.out
 
 
 def test_what_cannot_be_read_is_told_with_its_place_and_the_rest_is_linted(here: Here) -> None:

@@ -74,6 +74,9 @@ def test_certificates_are_found_in_pem(data: bytes, found: tuple[x509.Certificat
         pytest.param(b" \n", "is empty", id="blanks"),
         pytest.param(b"\x00" * 99, "holds no certificate", id="zeroes"),
         pytest.param(KEY_BLOCK, "holds no certificate", id="a key alone"),
+        pytest.param(
+            PEM.replace(b" CERTIFICATE", b" TRUSTED CERTIFICATE"), "openssl x509 -in FILE", id="OpenSSL's own form"
+        ),
         pytest.param(PEM[:-40], "cut short", id="half a certificate"),
         pytest.param(PEM + PEM[:200], "cut short", id="a certificate and a half"),
         pytest.param(PEM.replace(b"MII", b"MIA", 1), "does not parse", id="a changed letter"),

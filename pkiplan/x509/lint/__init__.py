@@ -139,13 +139,14 @@ def lint(
             continue
         for told in rule.rule(subject):
             problem = told if isinstance(told, Problem) else Problem(told)
+            hint = problem.hint if subject.surroundings is None else ""
             found.append(
                 Diagnostic(
                     severity=rule.severity,
                     summary=f"{what}: {problem.summary}" if what else problem.summary,
                     code=name,
                     place=place,
-                    hint=problem.hint or f"{rule.citation}; {silencer.format(name)} silences this",
+                    hint=hint or f"{rule.citation}; {silencer.format(name)} silences this",
                 )
             )
     return tuple(found)

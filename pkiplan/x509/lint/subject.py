@@ -173,7 +173,7 @@ def observed_subject(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a rule found, with the way out where there is one."""
+    """What a rule found, with what to write in a manifest where that is the way out; a file has no manifest."""
 
     summary: str
     hint: str = ""
