@@ -32,12 +32,14 @@ class Unreadable:
 
     `is_damaged`: its bytes could be read, but do not parse. Else it could not even be read (permission, a
     directory, a link that dangles or leads out of the site). `is_directory`: somebody's directory has its name, which
-    nothing is written over. `is_closed`: no passphrase that was given opens it.
+    nothing is written over. `is_behind_link`: a directory above it is a link, through which nothing is read or written.
+    `is_closed`: no passphrase that was given opens it.
     """
 
     why: str
     is_damaged: bool = False
     is_directory: bool = False
+    is_behind_link: bool = False
     is_closed: bool = False
 
 

@@ -45,7 +45,7 @@ class Decision:
 
 def decide(resource: Resource, found: ObservedResource, context: Context, request: Request) -> Decision | None:
     """Decide about one resource; None keeps it as it is."""
-    in_the_way = _directory_in_the_way(resource, found, context)
+    in_the_way = _what_is_in_the_way(resource, found, context)
     if in_the_way is not None:
         return _blocked(resource, in_the_way)
     as_issued = request.as_issued or resource
@@ -65,13 +65,19 @@ def decide(resource: Resource, found: ObservedResource, context: Context, reques
     return _mend_files(as_issued, found, context, request, key, differences)
 
 
-def _directory_in_the_way(resource: Resource, found: ObservedResource, context: Context) -> Blocker | None:
+def _what_is_in_the_way(resource: Resource, found: ObservedResource, context: Context) -> Blocker | None:
     seen = {resource.key.path: found.key, resource.certificate_file: found.certificate, **found.files}
     for name, observation in seen.items():
         if isinstance(observation, Unreadable) and observation.is_directory:
             path = shown_path(context.site, context.site.path(resource, name))
             message = f"there is a directory where {name} belongs"
             return Blocker(reason=Reason.UNREADABLE, message=message, way_out=f"take {path} away")
+        if isinstance(observation, Unreadable) and observation.is_behind_link:
+            return Blocker(
+                reason=Reason.UNREADABLE,
+                message=f"{name} cannot be read: {observation.why}",
+                way_out="put a directory there: nothing is read or written through a link",
+            )
     return None
 
 

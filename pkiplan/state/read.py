@@ -286,8 +286,9 @@ def _walk_from(start: int, names: list[str]) -> int | Missing | Unreadable:
             return Missing()
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                what = "a symbolic link" if _is_link(name, current) else "not a directory"
-                return Unreadable(f"the directory `{name}` on the way is {what}")
+                is_link = _is_link(name, current)
+                what = "a symbolic link" if is_link else "not a directory"
+                return Unreadable(f"`{name}` on the way is {what}", is_behind_link=is_link)
             return Unreadable(reason(error))
         finally:
             os.close(current)

@@ -65,6 +65,7 @@ def load(
         raise ManifestError(loaded.diagnostics)
     if not allow_outside:
         _refuse_outside(loaded.site)
+    _refuse_links(loaded.site)
     return loaded, loaded.site
 
 
@@ -87,6 +88,38 @@ def _refuse_outside(site: Site) -> None:
     ]
     if problems:
         raise PkiplanError(*problems)
+
+
+def _refuse_links(site: Site) -> None:
+    """Refuse a tree behind a link in the manifest's directory, by which anybody could lead it out of there."""
+    link = _first_link(site.base, site.directory)
+    if link is None:
+        return
+    base, real = os.path.realpath(site.base), os.path.realpath(site.directory)
+    if real == base or real.startswith(base.rstrip("/") + "/"):
+        way_out = f"`directory: {os.path.relpath(real, base)}`"
+    else:
+        way_out = f"`directory: {real}`, and say `--allow-outside`"
+    raise PkiplanError(
+        Diagnostic(
+            code="directory-behind-link",
+            summary=f"the site's directory cannot be used: {link} is a symbolic link, which is not followed",
+            place=site.place,
+            hint=f"name the directory itself: {way_out}",
+        )
+    )
+
+
+def _first_link(base: str, path: str) -> str | None:
+    """Return the first step from a directory to a path beneath it that is a link; None also for a path elsewhere."""
+    if not path.startswith(base.rstrip("/") + "/"):
+        return None
+    current = base
+    for name in path[len(base) :].strip("/").split("/"):
+        current = os.path.join(current, name)
+        if os.path.islink(current):
+            return current
+    return None
 
 
 def validate(arguments: Sequence[str], *, variables: Sequence[str]) -> Validation:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pkiplan.cache.tree_digest import wait_for_next_tick
 from tests.cli.conftest import SITE, Here, Run, everything
 
 AUTHORITIES = "version: 1\nauthorities:\n  root: {key: {type: ecdsa, passphrase: none}}\n"
@@ -227,6 +228,56 @@ def test_directory_that_is_not_writable(anybody: Callable[..., Run]) -> None:
     assert applied.err.count("error[not-writable]") == 1
     assert "is not writable for this user" in applied.err
     assert everything(Path()) == before
+
+
+@pytest.mark.parametrize(
+    ("target", "way_out"),
+    [
+        pytest.param("inner", "directory: inner", id="in the site"),
+        pytest.param("../elsewhere", "directory: {parent}/elsewhere", id="out of the site"),
+        pytest.param("../nowhere", "directory: {parent}/nowhere", id="to nothing"),
+    ],
+)
+def test_directory_behind_a_link_is_told_with_a_way_out_that_leads_out(site: Here, target: str, way_out: str) -> None:
+    (site.directory / "inner").mkdir()
+    (site.directory.parent / "elsewhere").mkdir()
+    (site.directory / "pki").symlink_to(target)
+    way_out = way_out.format(parent=site.directory.parent)
+    is_outside = target != "inner"
+
+    runs = [site.run(*command) for command in (("plan",), ("status",), ("verify",), ("apply", "--yes"))]
+
+    hint = f"hint: name the directory itself: `{way_out}`{', and say `--allow-outside`' if is_outside else ''}\n"
+    assert {(run.status, run.out) for run in runs} == {(1, "")}
+    assert all("pki is a symbolic link, which is not followed\n --> site.yaml:3:12" in run.err for run in runs)
+    assert all(hint in run.err for run in runs), runs[0].err
+    site.write(SITE.replace("directory: pki", way_out))
+    assert site.run("apply", "--yes", "--no-verify", *["--allow-outside"] * is_outside).status == 0
+
+
+def test_directory_that_became_a_link_is_told_though_the_plan_is_remembered(applied: Here) -> None:
+    wait_for_next_tick()
+    assert applied.run("plan").status == 0
+    (applied.directory / "pki").rename(applied.directory / "moved")
+    (applied.directory / "pki").symlink_to("moved")
+
+    assert "`directory: moved`" in applied.run("plan").err
+
+
+def test_resource_behind_a_link_is_blocked_with_a_way_out_that_leads_out(applied: Here) -> None:
+    web = applied.directory / "pki" / "certificates" / "web"
+    web.rename(applied.directory / "moved")
+    web.symlink_to("../../moved")
+
+    run = applied.run("plan")
+
+    assert run.status == 1
+    assert "key.pem cannot be read: `web` on the way is a symbolic link" in run.out
+    assert "put a directory there: nothing is read or written through a link" in run.out
+    assert "--replace" not in run.out
+    web.unlink()
+    (applied.directory / "moved").rename(web)
+    assert applied.run("plan", "--detailed-exitcode").status == 0
 
 
 def _files(directory: Path) -> set[str]:

@@ -840,6 +840,14 @@ for what, state in {
     row(f"{what} output is written again", set_file(API, "web.p12", state), REENCODE, R.DAMAGED, address=API)
 DIRECTORY = Unreadable("is a directory", is_directory=True)
 row("a directory in place of a leaf key is blocked", set_key(WEB, DIRECTORY), BLOCKED, R.UNREADABLE)
+row(
+    "a leaf behind a link is blocked though a new key is asked for",
+    set_key(WEB, Unreadable("`web` on the way is a symbolic link", is_behind_link=True)),
+    BLOCKED,
+    R.UNREADABLE,
+    replace=(WEB,),
+    rekey=True,
+)
 row("a directory in place of a certificate is blocked", set_certificate(WEB, DIRECTORY), BLOCKED, R.UNREADABLE)
 row("a directory in place of a chain is blocked", set_file(WEB, CHAIN_FILE, DIRECTORY), BLOCKED, R.UNREADABLE)
 row(
