@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Never
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedState, Unreadable
+from pkiplan.model.observed import Found, ObservedCertificate, ObservedState
 from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Plan, PlanOptions
 from pkiplan.plan.decision import Decision, Request, decide
 from pkiplan.plan.files import CnfTexts
 from pkiplan.plan.guards import permitted, refusals, with_reach
+from pkiplan.plan.lost_authority import LostAuthorities
 from pkiplan.plan.notices import notices
 from pkiplan.plan.older_defaults import OlderDefault
 from pkiplan.plan.outlook import Context, Holder, Outlook, look_ahead
@@ -99,6 +100,7 @@ class _Graph:
         self._selection = selection
         self._as_issued = as_issued
         self._ordinary = ordinary
+        self._lost = LostAuthorities(site, observed)
         self._holders = _serial_holders(site, observed)
         self._outlooks: dict[str, Outlook] = {}
         self._contexts: dict[tuple[str | None, Kind], Context] = {}
@@ -131,7 +133,7 @@ class _Graph:
 
     def _request(self, resource: Resource) -> Request:
         is_replaced = resource.address in self._selection.replaced
-        issued = self._issued_by(resource) if resource.is_authority else ()
+        issued = self._lost.issued_by(resource) if resource.is_authority else ()
         as_issued = self._as_issued.resources[resource.address]
         if not is_replaced and not issued and as_issued is resource:
             return self._ordinary
@@ -142,28 +144,6 @@ class _Graph:
             as_issued=None if as_issued is resource else as_issued,
             issued=issued,
         )
-
-    def _issued_by(self, authority: Resource) -> tuple[str, ...]:
-        """List the certificates that an authority, of which nothing is left, had issued.
-
-        One that cannot be read any more is not taken for none.
-        """
-        found = self._observed.of(authority.address)
-        if not (isinstance(found.key, Missing) and isinstance(found.certificate, Missing)):
-            return ()
-        issued = [
-            resource.address
-            for resource in self._site.issued_by(authority.address)
-            if (certificate := _certificate(self._observed, resource)) and certificate.issuer == authority.subject
-        ]
-        listed = self._observed.issued_serials.get(authority.address, frozenset())
-        unread = [
-            f"{resource.address} (perhaps: its certificate cannot be read)"
-            for resource in self._site.issued_by(authority.address)
-            if isinstance(below := self._observed.of(resource.address).certificate, Unreadable)
-            and not below.is_directory
-        ]
-        return tuple(issued or [f"serial {serial:x}" for serial in sorted(listed)] or unread)
 
 
 def _certificate(observed: ObservedState, resource: Resource) -> ObservedCertificate | None:

@@ -77,7 +77,7 @@ from tests.plan.sites import (
 )
 
 WEB, API, LEGACY, GIVEN, ADOPTED = (f"certificate.{n}" for n in ("web", "api", "legacy", "given", "adopted"))
-DEEP = "certificate.deep"
+DEEP, SUB = "certificate.deep", "authority.sub"
 ROOT, ISSUING, OTHER = "authority.root", "authority.issuing", "authority.other"
 PRIVATE = FileAttributes(mode=0o600)
 PASSPHRASE = (EnvSecret("KEY_PASSPHRASE"),)
@@ -331,6 +331,11 @@ def key_is_encrypted(address: str, encryption: KeyEncryption, *, is_known: bool 
 
 def gone(address: str) -> Mutation:
     return lambda world: world.disk.resources.__delitem__(address)
+
+
+def has_sub_authority(world: World) -> None:
+    world.site = with_sub_authority(world.site)
+    world.apply()
 
 
 def applied(change: Mutation, number: float = 0) -> Mutation:
@@ -1113,6 +1118,39 @@ row(
     address=ROOT,
     also={ISSUING: MODIFY, OTHER: MODIFY, **of_leaves(REENCODE)},
     allow=(ROOT,),
+)
+row(
+    "a root that is gone together with what it issued is re-keyed where a chain shows that it was there",
+    in_turn(gone(ROOT), gone(ISSUING), gone(OTHER)),
+    REKEY,
+    R.KEY_MISSING,
+    R.MISSING,
+    address=ROOT,
+    also={ISSUING: REKEY, OTHER: CREATE, **of_leaves(MODIFY)},
+    allow=(ROOT, ISSUING),
+)
+row(
+    "an authority is found lost by the chain of what another lost one issued, though only in its fullchain",
+    in_turn(
+        has_sub_authority,
+        *map(gone, (ROOT, ISSUING, OTHER, SUB, ADOPTED, API, GIVEN, WEB)),
+        set_file(DEEP, "chain.pem", Missing()),
+    ),
+    REKEY,
+    R.KEY_MISSING,
+    R.MISSING,
+    address=ROOT,
+    also={
+        ISSUING: REKEY,
+        SUB: REKEY,
+        OTHER: CREATE,
+        DEEP: MODIFY,
+        ADOPTED: BLOCKED,
+        GIVEN: BLOCKED,
+        API: CREATE,
+        WEB: CREATE,
+    },
+    allow=(ROOT, ISSUING, SUB),
 )
 row(
     "an authority wholly gone of which nothing exists is created",
