@@ -52,7 +52,7 @@ def output_write(work: Work, resource: Resource, output: Output, certificate: Ce
     material = OutputMaterial(
         certificate=certificate,
         chain=_served_chain(work, resource),
-        key=work.private_key(resource) if output_format.needs_key else None,
+        key=work.key_to_export(resource) if output_format.needs_key else None,
         name=resource.element or resource.id,
     )
     passphrase, options = work.first_secret(output.passphrases), dict(output.options)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 
 from pkiplan.apply.file_writes import FileWrite
-from pkiplan.apply.work import Work, naming_passphrases, read_absolute
+from pkiplan.apply.work import Work, exporting, naming_passphrases, read_absolute
 from pkiplan.cache.memory import KeyFacts
 from pkiplan.errors import PkiplanError
-from pkiplan.key_backends.base import ExportsKey, KeyDestination
+from pkiplan.key_backends.base import KeyDestination
 from pkiplan.model.keys import KeyForm, ManagedKey, ObservedKeySpec
 from pkiplan.model.observed import Found, ObservedKey
 from pkiplan.model.resource import Resource
@@ -64,8 +64,6 @@ def _generate(work: Work, resource: Resource, key: ManagedKey) -> None:
 
 def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
     """Write the same key again; its bytes are copied where only mode or owner differ, so nothing must be opened."""
-    from pkiplan.key_backends import KEY_BACKENDS
-
     observed = work.observed.of(resource.address).key
     if not isinstance(observed, Found):
         raise PkiplanError.of(f"{resource.address}: there is no key to rewrite", code="key-missing")
@@ -75,9 +73,7 @@ def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
         write = FileWrite(name=key.path, content=content, attributes=key.attributes, place=resource.place)
         stage.write(write, work.placement(key.attributes, resource))
         return
-    backend = KEY_BACKENDS[key.backend]
-    if not isinstance(backend, ExportsKey):
-        raise PkiplanError.of(f"{resource.address}: a key in `{key.backend}` has no other form", code="key-elsewhere")
+    backend = exporting(key)
     path, passphrases = work.key_path(resource), work.passphrases(resource)
     passphrase = work.first_secret(key.written_with)
     with stage.new_file(key.path) as (parent, name), naming_passphrases(key):

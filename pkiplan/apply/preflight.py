@@ -168,7 +168,7 @@ def _locked_keys(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]:
         if resource is None or change.key is not KeyStep.REENCODE or not work.passphrases(resource):
             continue
         try:
-            work.private_key(resource)
+            work.key_to_export(resource)
         except PkiplanError as error:
             yield from error.diagnostics
 

@@ -29,6 +29,7 @@ from pkiplan.secrets import SecretResolver
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+    from pkiplan.key_backends.base import ExportsKey
     from pkiplan.x509.keys import PrivateKey, PublicKey
 
 
@@ -120,14 +121,18 @@ class Work:
         return isinstance(observed, Found) and observed.value.encryption is not None
 
     def private_key(self, resource: Resource) -> PrivateKey:
-        """Open a resource's private key."""
-        key = resource.key
-        if not isinstance(key, ManagedKey):
-            raise PkiplanError.of(f"{resource.address}: its private key is not here", code="key-elsewhere")
+        """Open a resource's private key to sign with it."""
         from pkiplan.key_backends import KEY_BACKENDS
 
+        key = _key_here(resource)
         with naming_passphrases(key):
             return KEY_BACKENDS[key.backend].signing_key(self.key_path(resource), self.passphrases(resource))
+
+    def key_to_export(self, resource: Resource) -> PrivateKey:
+        """Open a resource's private key to write it into another file."""
+        key = _key_here(resource)
+        with naming_passphrases(key):
+            return exporting(key).key_to_export(self.key_path(resource), self.passphrases(resource))
 
     def signing_key(self, authority: Resource) -> PrivateKey:
         """Open an authority's key, once for everything it signs in this run."""
@@ -179,6 +184,23 @@ class Work:
     def databases(self) -> list[CaDatabase]:
         """List the databases that something was entered into."""
         return list(self._databases.values())
+
+
+def exporting(key: ManagedKey) -> ExportsKey:
+    """Return the backend of a key that is to be written into another file; raise where it never leaves its place."""
+    from pkiplan.key_backends import KEY_BACKENDS
+    from pkiplan.key_backends.base import ExportsKey
+
+    backend = KEY_BACKENDS[key.backend]
+    if not isinstance(backend, ExportsKey):
+        raise PkiplanError.of(f"a key in `{key.backend}` cannot leave it", code="key-elsewhere")
+    return backend
+
+
+def _key_here(resource: Resource) -> ManagedKey:
+    if not isinstance(resource.key, ManagedKey):
+        raise PkiplanError.of(f"{resource.address}: its private key is not here", code="key-elsewhere")
+    return resource.key
 
 
 @contextlib.contextmanager

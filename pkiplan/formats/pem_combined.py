@@ -44,7 +44,7 @@ class PemCombinedFormat(FormatOptions):
         certificates = load_pem_certificates(data)
         public_key = describe_key_pem(data).public_key
         if public_key is None and passphrases:
-            public_key = open_private_key(data, passphrases).public_key()
+            public_key = open_private_key(data, passphrases, to_sign=False).public_key()
         is_key_first = data.index(b"PRIVATE KEY-----") < data.index(b"CERTIFICATE-----")
         return OutputContents(
             certificates=fingerprints(certificates),

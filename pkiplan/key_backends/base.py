@@ -45,6 +45,9 @@ class KeyBackend(Protocol):
 class ExportsKey(Protocol):
     """What only some backends can: put the private key into a file of another program."""
 
+    def key_to_export(self, path: str, passphrases: Sequence[bytes]) -> PrivateKey:
+        """Return a key whose bytes are taken and which signs nothing here."""
+
     def private_key_pem(self, path: str, passphrases: Sequence[bytes]) -> bytes:
         """Return a key as plain PKCS#8 in PEM."""
 

@@ -47,15 +47,16 @@ class FilesBackend:
 
         data = _read_key_file(path)
         with _located(path):
-            return describe_key_pem(data).public_key or open_private_key(data, passphrases).public_key()
+            key = describe_key_pem(data).public_key
+            return key or open_private_key(data, passphrases, to_sign=False).public_key()
 
     def signing_key(self, path: str, passphrases: Sequence[bytes]) -> PrivateKey:
         """Open the key in a file; each passphrase is tried in turn, none is needed for a plain file."""
-        from pkiplan.x509.private_keys import open_private_key
+        return _opened(path, passphrases, to_sign=True)
 
-        data = _read_key_file(path)
-        with _located(path):
-            return open_private_key(data, passphrases)
+    def key_to_export(self, path: str, passphrases: Sequence[bytes]) -> PrivateKey:
+        """Open the key in a file to write it into another."""
+        return _opened(path, passphrases, to_sign=False)
 
     def private_key_pem(self, path: str, passphrases: Sequence[bytes]) -> bytes:
         """Return the key in a file as plain PKCS#8."""
@@ -67,7 +68,7 @@ class FilesBackend:
 
     def reencode(self, path: str, passphrases: Sequence[bytes], destination: KeyDestination) -> None:
         """Write the key of one file into another, in the form and under the passphrase of the destination."""
-        self._write(self.signing_key(path, passphrases), destination)
+        self._write(self.key_to_export(path, passphrases), destination)
 
     def _write(self, key: PrivateKey, destination: KeyDestination) -> None:
         from pkiplan.x509.private_keys import encode_private_key
@@ -75,6 +76,14 @@ class FilesBackend:
         storage = destination.storage
         content = encode_private_key(key, storage.form, storage.encryption, destination.passphrase)
         _create_key_file(destination, content)
+
+
+def _opened(path: str, passphrases: Sequence[bytes], *, to_sign: bool) -> PrivateKey:
+    from pkiplan.x509.private_keys import open_private_key
+
+    data = _read_key_file(path)
+    with _located(path):
+        return open_private_key(data, passphrases, to_sign=to_sign)
 
 
 @contextlib.contextmanager

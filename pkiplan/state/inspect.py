@@ -173,7 +173,7 @@ def candidate_of_key(content: bytes, spki_sha256: str) -> Candidate | None:
     def load() -> PublicKey:
         from pkiplan.x509.private_keys import open_private_key
 
-        return open_private_key(content, ()).public_key()
+        return open_private_key(content, (), to_sign=False).public_key()
 
     return Candidate(spki_sha256, cache(load))
 
@@ -203,7 +203,7 @@ def _opened_facts(
     for reference in references:
         for passphrase in _passphrases((reference,), open_with):
             try:
-                key = open_private_key(file.content, (passphrase,))
+                key = open_private_key(file.content, (passphrase,), to_sign=False)
             except SecretError as error:
                 failed.append(error)
             except PkiplanError as error:

@@ -131,17 +131,22 @@ def pem_block(label: bytes, content: bytes) -> bytes:
 # Opening
 
 
-def open_private_key(data: bytes, passphrases: Sequence[bytes]) -> PrivateKey:
-    """Open the private key of a PEM file; passphrases are tried in turn, and not looked at for a plain file."""
+def open_private_key(data: bytes, passphrases: Sequence[bytes], *, to_sign: bool = True) -> PrivateKey:
+    """Open the private key of a PEM file; passphrases are tried in turn, and not looked at for a plain file.
+
+    Without `to_sign`, for a key that is only copied or asked for its public half, an RSA key's factors are held to
+    belong together, not to be prime: that takes forty milliseconds, with 4096 bits four hundred, in which no other
+    thread gets on.
+    """
     block = _find_key(data)
     encryption = _encryption(block)
     if encryption is None:
-        return _load(block, None)
+        return _load(block, None, to_sign=to_sign)
     if not passphrases:
         raise _failure("the key is encrypted and no passphrase is given", "passphrase-needed", "declare `passphrase:`")
     for passphrase in passphrases:
         try:
-            return _load(block, passphrase)
+            return _load(block, passphrase, to_sign=to_sign)
         except _WrongPassphraseError:
             continue
     what = "the passphrase does not open" if len(passphrases) == 1 else f"none of {len(passphrases)} passphrases opens"
@@ -155,7 +160,7 @@ def open_as_pkcs8(data: bytes, passphrases: Sequence[bytes]) -> bytes:
 
     A plain RSA key that is bound to RSASSA-PSS stays so: OpenSSL takes no other for a certificate that is bound.
     """
-    key = open_private_key(data, passphrases)
+    key = open_private_key(data, passphrases, to_sign=False)
     block = _find_key(data)
     return block.pem + b"\n" if _is_bound_to_pss(block) else plain_pkcs8(key)
 
@@ -171,10 +176,9 @@ class _WrongPassphraseError(Exception):
     """The key did not open."""
 
 
-def _load(block: _Block, passphrase: bytes | None, *, to_sign: bool = True) -> PrivateKey:
+def _load(block: _Block, passphrase: bytes | None, *, to_sign: bool) -> PrivateKey:
     # What cryptography raises may quote what it read, so nothing of it is kept.
     try:
-        # Whether an RSA key's factors are prime takes forty milliseconds to find out, too long for every plan.
         key = load_pem_private_key(block.pem, passphrase, unsafe_skip_rsa_key_validation=not to_sign)
     except UnsupportedAlgorithm:
         raise _failure("the key is of a type or protection that is not supported", "key-type") from None
@@ -184,6 +188,8 @@ def _load(block: _Block, passphrase: bytes | None, *, to_sign: bool = True) -> P
         raise _failure("the private key does not parse") from None
     if not isinstance(key, get_args(PrivateKey)):
         raise _failure("the key cannot sign", "key-type")
+    if not to_sign and isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
+        raise _failure("the numbers of the RSA key do not belong together")
     return cast("PrivateKey", key)
 
 
@@ -196,10 +202,7 @@ def describe_key_pem(data: bytes) -> KeyFileFacts:
     form, encryption = _FORMS[block.label], _encryption(block)
     if encryption is not None:
         return KeyFileFacts(form, encryption, None)
-    key = _load(block, None, to_sign=False)
-    if isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
-        raise _failure("the numbers of the RSA key do not belong together")
-    return KeyFileFacts(form, None, key.public_key())
+    return KeyFileFacts(form, None, _load(block, None, to_sign=False).public_key())
 
 
 def _is_consistent(numbers: rsa.RSAPrivateNumbers) -> bool:

@@ -84,6 +84,7 @@ def test_an_exported_key_is_the_same(backend: KeyBackend, tmp_path: Path) -> Non
     backend.generate(EC, destination(path))
     backend.reencode(str(path), (), destination(copy, passphrase=b"new"))
 
+    assert backend.key_to_export(str(copy), (b"new",)).public_key() == backend.public_key(str(path), ())
     assert b"BEGIN PRIVATE KEY" in backend.private_key_pem(str(copy), (b"new",))
     assert backend.public_key(str(copy), (b"new",)) == backend.public_key(str(path), ())
     assert path.exists()

@@ -190,7 +190,11 @@ def mixed_up() -> bytes:
     """An RSA key that holds the exponent of another, whose modulus is smaller: it must be below the modulus."""
     made = (rsa.generate_private_key(65537, 1024).private_numbers() for _ in range(2))
     other, one = sorted(made, key=lambda numbers: numbers.public_numbers.n)
-    numbers = rsa.RSAPrivateNumbers(one.p, one.q, other.d, one.dmp1, one.dmq1, one.iqmp, one.public_numbers)
+    return pem_of(rsa.RSAPrivateNumbers(one.p, one.q, other.d, one.dmp1, one.dmq1, one.iqmp, one.public_numbers))
+
+
+def pem_of(numbers: rsa.RSAPrivateNumbers) -> bytes:
+    """Write an RSA key as it is, sound or not."""
     return numbers.private_key(unsafe_skip_rsa_key_validation=True).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
@@ -229,6 +233,24 @@ def mixed_up() -> bytes:
 def test_damage_is_said_in_words(data: bytes, why: str) -> None:
     with pytest.raises(KeyMaterialError, match=why):
         describe_key_pem(data)
+
+
+def of_no_primes() -> bytes:
+    """An RSA key whose numbers belong together, but one of whose factors is none."""
+    made = rsa.generate_private_key(65537, 1024).private_numbers()
+    p, q, exponent = 3 * made.p, made.q, 65537
+    d = pow(exponent, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(exponent, p * q)
+    return pem_of(rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public))
+
+
+def test_only_a_key_that_signs_is_asked_whether_its_factors_are_prime() -> None:
+    with pytest.raises(KeyMaterialError, match="does not parse"):
+        open_private_key(of_no_primes(), ())
+    with pytest.raises(KeyMaterialError, match="do not belong together"):
+        open_private_key(mixed_up(), (), to_sign=False)
+
+    assert isinstance(open_private_key(of_no_primes(), (), to_sign=False), rsa.RSAPrivateKey)
 
 
 @pytest.mark.parametrize(
