@@ -33,6 +33,7 @@ from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.model.validity import Validity
 from pkiplan.x509.lint import LINTS, lint_certificate, lint_resource
+from pkiplan.x509.lint.subject import declared_subject
 from pkiplan.x509.parse import certificate_facts
 from tests.x509.values import (
     AUTHORITY,
@@ -695,6 +696,24 @@ def test_an_authority_without_a_key_identifier_is_found() -> None:
     assert "subject-key-identifier" in {
         d.code for d in lint_certificate(replace(observed(root()), subject_key_id=None))
     }
+
+
+@pytest.mark.parametrize(("resource", "above"), [pytest.param(*row[1:3], id=row[3]) for row in UNSOUND])
+def test_what_is_asked_once_for_a_form_is_what_each_certificate_is_told(
+    resource: Resource, above: tuple[Resource, ...]
+) -> None:
+    named_otherwise = replace(resource, subject=name("CN=other.acme.example"))
+
+    for each in (resource, named_otherwise, resource):
+        subject = declared_subject(each, above)
+        told = {
+            code: [problem if isinstance(problem, str) else problem.summary for problem in lint.rule(subject)]
+            for code, lint in LINTS.items()
+        }
+
+        assert [(found.code, found.summary) for found in lint_resource(each, above)] == [
+            (code, f"{each.address}: {summary}") for code, summaries in told.items() for summary in summaries
+        ]
 
 
 # Tried on files, in tests/cli/test_lint.py.

@@ -1,21 +1,23 @@
 """Rules that a certificate is held against before it is signed, and again after.
 
-Every rule looks at a `Subject`: a certificate as it is declared, or as it is. What can only be seen of a finished
-certificate (serial number, key identifiers) is looked at only there. A rule yields what is wrong, in values; its line
-in `LINTS` says how much it weighs and which standard says so.
+Every rule looks at a `Subject`: a certificate as it is declared, or as it is. Many look at its `Form` alone, which the
+certificates of one profile share. What can only be seen of a finished certificate (serial number, key identifiers) is
+looked at only there. A rule yields what is wrong, in values; its line in `LINTS` says how much it weighs and which
+standard says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pkiplan.diagnostics import Diagnostic, Place, Severity
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509.lint import authorities, constraints, extensions, finished, keys, names, purposes, validity
 from pkiplan.x509.lint import surroundings as around
-from pkiplan.x509.lint.subject import Problem, Subject, Surroundings, declared_subject, observed_subject
+from pkiplan.x509.lint.subject import Form, Problem, Subject, Surroundings, declared_subject, observed_subject
 
 __all__ = [
     "LINTS",
@@ -32,6 +34,7 @@ __all__ = [
 PKILINT_PREFIX = "pkilint:"
 
 Rule = Callable[[Subject], Iterable[Problem | str]]
+FormRule = Callable[[Form], Iterable[Problem | str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +51,40 @@ class Lint:
         return (self.rule.__doc__ or "").partition("\n")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class FormLint(Lint):
+    """A rule that looks at the form alone, so that it is asked once for all certificates of that form."""
+
+    rule: FormRule
+
+
 _E, _W = Severity.ERROR, Severity.WARNING
 
 LINTS: dict[str, Lint] = {
-    "authority-basic-constraints": Lint(_E, "RFC 5280, 4.2.1.9", authorities.authority_basic_constraints),
-    "leaf-basic-constraints": Lint(_E, "RFC 5280, 4.2.1.9", authorities.leaf_basic_constraints),
-    "authority-key-usage": Lint(_E, "RFC 5280, 4.2.1.3", authorities.authority_key_usage),
+    "authority-basic-constraints": FormLint(_E, "RFC 5280, 4.2.1.9", authorities.authority_basic_constraints),
+    "leaf-basic-constraints": FormLint(_E, "RFC 5280, 4.2.1.9", authorities.leaf_basic_constraints),
+    "authority-key-usage": FormLint(_E, "RFC 5280, 4.2.1.3", authorities.authority_key_usage),
     "authority-subject": Lint(_E, "RFC 5280, 4.1.2.6", authorities.authority_subject),
-    "root-extended-key-usage": Lint(_W, "BR 7.1.2.1.2", authorities.root_extended_key_usage),
-    "path-length": Lint(_E, "RFC 5280, 4.2.1.9", authorities.path_length),
-    "path-length-has-effect": Lint(_W, "RFC 5280, 6.1.4 (m)", authorities.path_length_has_effect),
-    "weak-key": Lint(_E, "NIST SP 800-131A rev. 2", keys.weak_key),
+    "root-extended-key-usage": FormLint(_W, "BR 7.1.2.1.2", authorities.root_extended_key_usage),
+    "path-length": FormLint(_E, "RFC 5280, 4.2.1.9", authorities.path_length),
+    "path-length-has-effect": FormLint(_W, "RFC 5280, 6.1.4 (m)", authorities.path_length_has_effect),
+    "weak-key": FormLint(_E, "NIST SP 800-131A rev. 2", keys.weak_key),
     "unsound-key": Lint(_E, "CVE-2017-15361; CVE-2022-26320; FIPS 186-5, A.1.1", keys.unsound_key),
-    "unusual-key": Lint(_W, "BR 6.1.5", keys.unusual_key),
-    "weak-digest": Lint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
-    "digest-fits-key": Lint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),
-    "key-usage-fits-key": Lint(_E, "RFC 3279, 2.3.1; RFC 8813, 3; RFC 8410, 5; RFC 9881, 5", keys.key_usage_fits_key),
-    "key-usage-bits": Lint(_E, "RFC 5280, 4.2.1.3", keys.key_usage_bits),
-    "tls-key-usage": Lint(_E, "RFC 8446, 4.4.2.2", keys.tls_key_usage),
-    "rsa-server-key-usage": Lint(_W, "RFC 5246, 7.4.2", keys.rsa_server_key_usage),
-    "extended-key-usage-chain": Lint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_chain),
-    "extended-key-usage-profile": Lint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_profile),
-    "extended-key-usage-values": Lint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_values),
-    "any-extended-key-usage": Lint(_W, "BR 7.1.2.7.10", purposes.any_extended_key_usage),
-    "time-stamping-alone": Lint(_E, "RFC 3161, 2.3", purposes.time_stamping_alone),
-    "ocsp-no-check": Lint(_W, "RFC 6960, 4.2.2.2.1", purposes.ocsp_no_check),
+    "unusual-key": FormLint(_W, "BR 6.1.5", keys.unusual_key),
+    "weak-digest": FormLint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
+    "digest-fits-key": FormLint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),
+    "key-usage-fits-key": FormLint(
+        _E, "RFC 3279, 2.3.1; RFC 8813, 3; RFC 8410, 5; RFC 9881, 5", keys.key_usage_fits_key
+    ),
+    "key-usage-bits": FormLint(_E, "RFC 5280, 4.2.1.3", keys.key_usage_bits),
+    "tls-key-usage": FormLint(_E, "RFC 8446, 4.4.2.2", keys.tls_key_usage),
+    "rsa-server-key-usage": FormLint(_W, "RFC 5246, 7.4.2", keys.rsa_server_key_usage),
+    "extended-key-usage-chain": FormLint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_chain),
+    "extended-key-usage-profile": FormLint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_profile),
+    "extended-key-usage-values": FormLint(_E, "RFC 5280, 4.2.1.12", purposes.extended_key_usage_values),
+    "any-extended-key-usage": FormLint(_W, "BR 7.1.2.7.10", purposes.any_extended_key_usage),
+    "time-stamping-alone": FormLint(_E, "RFC 3161, 2.3", purposes.time_stamping_alone),
+    "ocsp-no-check": FormLint(_W, "RFC 6960, 4.2.2.2.1", purposes.ocsp_no_check),
     "subject-attributes": Lint(_E, "RFC 5280, appendix A.1", names.subject_attributes),
     "rdn-attributes": Lint(_E, "X.501, 9.3", names.rdn_attributes),
     "alternative-names": Lint(_E, "RFC 5280, 4.2.1.6; RFC 9549", names.alternative_names),
@@ -86,24 +98,24 @@ LINTS: dict[str, Lint] = {
     "many-names": Lint(_W, "CVE-2024-12243", names.many_names),
     "names-within-constraints": Lint(_E, "RFC 5280, 4.2.1.10", constraints.names_within_constraints),
     "common-name-within-constraints": Lint(_W, "OpenSSL", constraints.common_name_within_constraints),
-    "name-constraints-values": Lint(_E, "RFC 5280, 4.2.1.10", constraints.name_constraints_values),
-    "known-to-verifiers": Lint(_W, "RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14", constraints.known_to_verifiers),
+    "name-constraints-values": FormLint(_E, "RFC 5280, 4.2.1.10", constraints.name_constraints_values),
+    "known-to-verifiers": FormLint(_W, "RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14", constraints.known_to_verifiers),
     "extension-once": Lint(_E, "RFC 5280, 4.2", extensions.extension_once),
     "other-extensions": Lint(_E, "RFC 5280, 4.2", extensions.other_extensions),
-    "must-be-critical": Lint(_E, "RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14", extensions.must_be_critical),
-    "must-not-be-critical": Lint(_E, "RFC 5280, 4.2.2", extensions.must_not_be_critical),
-    "usual-criticality": Lint(_W, "RFC 5280, 4.2.1.3, 4.2.1.13; RFC 7633, 4", extensions.usual_criticality),
-    "policies": Lint(_E, "RFC 5280, 4.2.1.4", extensions.policies),
-    "normalized-notices": Lint(_W, "RFC 5280, 4.2.1.4", extensions.normalized_notices),
-    "policy-constraints": Lint(_E, "RFC 5280, 4.2.1.11, 4.2.1.14", extensions.policy_constraints),
-    "locations": Lint(_E, "RFC 5280, 4.2.1.13, 4.2.2", extensions.locations),
+    "must-be-critical": FormLint(_E, "RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14", extensions.must_be_critical),
+    "must-not-be-critical": FormLint(_E, "RFC 5280, 4.2.2", extensions.must_not_be_critical),
+    "usual-criticality": FormLint(_W, "RFC 5280, 4.2.1.3, 4.2.1.13; RFC 7633, 4", extensions.usual_criticality),
+    "policies": FormLint(_E, "RFC 5280, 4.2.1.4", extensions.policies),
+    "normalized-notices": FormLint(_W, "RFC 5280, 4.2.1.4", extensions.normalized_notices),
+    "policy-constraints": FormLint(_E, "RFC 5280, 4.2.1.11, 4.2.1.14", extensions.policy_constraints),
+    "locations": FormLint(_E, "RFC 5280, 4.2.1.13, 4.2.2", extensions.locations),
     "location-hosts": Lint(_W, "RFC 5280, 4.2.1.13, 4.2.2", extensions.location_hosts),
-    "plain-locations": Lint(_W, "RFC 5280, 8", extensions.plain_locations),
-    "root-distribution-points": Lint(_W, "BR 7.1.2.1", extensions.root_distribution_points),
-    "tls-features": Lint(_E, "RFC 7633, 4", extensions.tls_features),
-    "ocsp-no-check-is-a-responders": Lint(_W, "RFC 6960, 4.2.2.2.1", extensions.ocsp_no_check_is_a_responders),
-    "positive-lifetime": Lint(_E, "RFC 5280, 4.1.2.5", validity.positive_lifetime),
-    "server-lifetime": Lint(_W, "Apple HT210176", validity.server_lifetime),
+    "plain-locations": FormLint(_W, "RFC 5280, 8", extensions.plain_locations),
+    "root-distribution-points": FormLint(_W, "BR 7.1.2.1", extensions.root_distribution_points),
+    "tls-features": FormLint(_E, "RFC 7633, 4", extensions.tls_features),
+    "ocsp-no-check-is-a-responders": FormLint(_W, "RFC 6960, 4.2.2.2.1", extensions.ocsp_no_check_is_a_responders),
+    "positive-lifetime": FormLint(_E, "RFC 5280, 4.1.2.5", validity.positive_lifetime),
+    "server-lifetime": FormLint(_W, "Apple HT210176", validity.server_lifetime),
     "serial-number": Lint(_E, "RFC 5280, 4.1.2.2", finished.serial_number),
     "serial-number-entropy": Lint(_W, "BR 7.1", finished.serial_number_entropy),
     "version": Lint(_E, "RFC 5280, 4.1.2.1", finished.version),
@@ -118,6 +130,7 @@ LINTS: dict[str, Lint] = {
     "chain-order": Lint(_W, "RFC 8446, 4.4.2", around.chain_order),
 }
 
+_OTHER_LINTS = {name: rule for name, rule in LINTS.items() if not isinstance(rule, FormLint)}
 
 # How a person silences a rule for what a manifest declares, and for what is only a file.
 _IN_A_MANIFEST = "`lint: {{disable: [{}]}}`"
@@ -133,11 +146,12 @@ def lint(
     silencer: str = _IN_A_MANIFEST,
 ) -> tuple[Diagnostic, ...]:
     """Hold a certificate against every rule that is not disabled, in the order of the table."""
+    of_form = _problems_of_form(subject.form)
     found = []
-    for name, rule in LINTS.items():
+    for name, rule in (LINTS if of_form else _OTHER_LINTS).items():
         if name in disabled:
             continue
-        for told in rule.rule(subject):
+        for told in of_form.get(name, ()) if isinstance(rule, FormLint) else rule.rule(subject):
             problem = told if isinstance(told, Problem) else Problem(told)
             hint = problem.hint if subject.surroundings is None else ""
             found.append(
@@ -150,6 +164,13 @@ def lint(
                 )
             )
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _problems_of_form(form: Form) -> Mapping[str, tuple[Problem | str, ...]]:
+    """Give what is wrong with a form by the names of the rules that say so."""
+    told = {name: tuple(rule.rule(form)) for name, rule in LINTS.items() if isinstance(rule, FormLint)}
+    return {name: problems for name, problems in told.items() if problems}
 
 
 def lint_resource(resource: Resource, above: tuple[Resource, ...] = ()) -> tuple[Diagnostic, ...]:

@@ -18,7 +18,7 @@ from pkiplan.model.extensions import (
     SubjectInfoAccess,
     TlsFeature,
 )
-from pkiplan.x509.lint.subject import OCSP_SIGNING, Subject
+from pkiplan.x509.lint.subject import OCSP_SIGNING, Form, Subject
 from pkiplan.x509.name_syntax import is_der, is_ldap_of_any_host, is_oid, location_problem, uri_problem
 
 
@@ -51,33 +51,33 @@ _SHOULD_BE_CRITICAL = ("key_usage",)
 _SHOULD_NOT_BE_CRITICAL = ("crl_distribution_points", "tls_feature", "ocsp_no_check")
 
 
-def must_be_critical(subject: Subject) -> Iterator[str]:
+def must_be_critical(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14: who does not understand these must refuse."""
     for word in _MUST_BE_CRITICAL:
-        extension = subject.extension(word)
+        extension = form.extension(word)
         if extension is not None and not extension.critical:
             yield f"extension {word} must be critical"
 
 
-def must_not_be_critical(subject: Subject) -> Iterator[str]:
+def must_not_be_critical(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.2.1 and 4.2.2.2: who does not understand these may go on."""
     for word in _MUST_NOT_BE_CRITICAL:
-        extension = subject.extension(word)
+        extension = form.extension(word)
         if extension is not None and extension.critical:
             yield f"extension {word} must not be critical"
 
 
-def usual_criticality(subject: Subject) -> Iterator[str]:
+def usual_criticality(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.3 and 4.2.1.13; RFC 7633, section 4; RFC 6960, 4.2.2.2.1: criticality as verifiers expect it."""
     for word in (*_SHOULD_BE_CRITICAL, *_SHOULD_NOT_BE_CRITICAL):
-        extension = subject.extension(word)
+        extension = form.extension(word)
         if extension is not None and extension.critical is not (word in _SHOULD_BE_CRITICAL):
             yield f"extension {word} should {'' if word in _SHOULD_BE_CRITICAL else 'not '}be critical"
 
 
-def policies(subject: Subject) -> Iterator[str]:
+def policies(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.4: each policy once, and notices of at most 200 characters."""
-    value = _value(subject, "policies")
+    value = _value(form, "policies")
     if not isinstance(value, CertificatePolicies):
         return
     if not value.policies:
@@ -98,9 +98,9 @@ def policies(subject: Subject) -> Iterator[str]:
                 yield f"a notice of policy {policy.oid} needs organization and numbers together"
 
 
-def normalized_notices(subject: Subject) -> Iterator[str]:
+def normalized_notices(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.4: the text of a notice is in Unicode's normal form C."""
-    value = _value(subject, "policies")
+    value = _value(form, "policies")
     if isinstance(value, CertificatePolicies):
         for policy in value.policies:
             for notice in policy.notices:
@@ -108,10 +108,10 @@ def normalized_notices(subject: Subject) -> Iterator[str]:
                     yield f"a notice of policy {policy.oid} is not in normal form C: `{notice.text}`"
 
 
-def policy_constraints(subject: Subject) -> Iterator[str]:
+def policy_constraints(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.11 and 4.2.1.14: in authorities only, and never empty."""
-    constraints, any_policy = _value(subject, "policy_constraints"), _value(subject, "inhibit_any_policy")
-    if (constraints is not None or any_policy is not None) and not subject.is_authority:
+    constraints, any_policy = _value(form, "policy_constraints"), _value(form, "inhibit_any_policy")
+    if (constraints is not None or any_policy is not None) and not form.is_authority:
         yield "policy constraints belong to authorities only"
     if isinstance(constraints, PolicyConstraints):
         numbers = (constraints.require_explicit_policy, constraints.inhibit_policy_mapping)
@@ -123,14 +123,14 @@ def policy_constraints(subject: Subject) -> Iterator[str]:
         yield "inhibit_any_policy counts certificates, the number is negative"
 
 
-def locations(subject: Subject) -> Iterator[str]:
+def locations(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.13, 4.2.2.1 and 4.2.2.2: at least one location, each a URI."""
-    for word, uris in _locations(subject):
+    for word, uris in _locations(form):
         if not uris:
             yield f"extension {word} names no location"
         yield from (f"{word}: {problem}" for uri in uris if (problem := location_problem(uri)))
     for word in ("aia", "sia"):
-        value = _value(subject, word)
+        value = _value(form, word)
         if isinstance(value, AuthorityInfoAccess | SubjectInfoAccess):
             for description in value.descriptions:
                 if not is_oid(description.method):
@@ -143,24 +143,24 @@ def location_hosts(subject: Subject) -> Iterator[str]:
         yield from (f"{word}: `{uri}` names no host" for uri in uris if is_ldap_of_any_host(uri))
 
 
-def plain_locations(subject: Subject) -> Iterator[str]:
+def plain_locations(form: Form) -> Iterator[str]:
     """RFC 5280, section 8: a location over TLS may need the very certificate that is being checked."""
-    for word, uris in _locations(subject):
+    for word, uris in _locations(form):
         if word != "sia":
             yield from (
                 f"{word}: `{uri}` should be plain http" for uri in uris if uri.lower().startswith(("https:", "ldaps:"))
             )
 
 
-def root_distribution_points(subject: Subject) -> Iterator[str]:
+def root_distribution_points(form: Form) -> Iterator[str]:
     """BR 7.1.2.1: nobody revokes a root, so it says nowhere to look."""
-    if subject.is_self_issued and subject.extension("crl_distribution_points") is not None:
+    if form.is_self_issued and form.extension("crl_distribution_points") is not None:
         yield "a self-signed certificate should not carry crl_distribution_points"
 
 
-def tls_features(subject: Subject) -> Iterator[str]:
+def tls_features(form: Form) -> Iterator[str]:
     """RFC 7633, section 4: features are extension numbers of TLS, each once."""
-    value = _value(subject, "tls_feature")
+    value = _value(form, "tls_feature")
     if not isinstance(value, TlsFeature):
         return
     if not value.features or any(not 0 <= feature <= 0xFFFF for feature in value.features):
@@ -169,19 +169,19 @@ def tls_features(subject: Subject) -> Iterator[str]:
         yield "tls_feature lists a number twice"
 
 
-def ocsp_no_check_is_a_responders(subject: Subject) -> Iterator[str]:
+def ocsp_no_check_is_a_responders(form: Form) -> Iterator[str]:
     """RFC 6960, 4.2.2.2.1: the extension is for the certificates of OCSP responders."""
-    if isinstance(_value(subject, "ocsp_no_check"), OcspNoCheck) and OCSP_SIGNING not in subject.extended_key_usage:
+    if isinstance(_value(form, "ocsp_no_check"), OcspNoCheck) and OCSP_SIGNING not in form.extended_key_usage:
         yield "ocsp_no_check belongs to certificates for OCSP signing"
 
 
-def _value(subject: Subject, word: str) -> ExtensionValue | None:
-    extension = subject.extension(word)
+def _value(form: Form, word: str) -> ExtensionValue | None:
+    extension = form.extension(word)
     return None if extension is None else extension.value
 
 
-def _locations(subject: Subject) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for extension in subject.extensions:
+def _locations(form: Form) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for extension in form.extensions:
         match extension.value:
             case CrlDistributionPoints(uris):
                 yield "crl_distribution_points", uris

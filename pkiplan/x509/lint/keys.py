@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pkiplan.model.keys import EcKeySpec, EdKeySpec, MlDsaKeySpec, OtherKey, RsaKeySpec
-from pkiplan.x509.lint.subject import Problem, Subject
+from pkiplan.x509.lint.subject import Form, Problem, Subject
 
 # Smaller moduli are below every limit that is still in use (NIST SP 800-131A rev. 2, table 2); what `allow:
 # [rsa-1024]` can ask for ends at 1024.
@@ -16,14 +16,14 @@ ALLOW_RSA_1024 = "rsa-1024"
 SOUND_DIGESTS = ("sha256", "sha384", "sha512")
 
 
-def weak_key(subject: Subject) -> Iterator[Problem | str]:
+def weak_key(form: Form) -> Iterator[Problem | str]:
     """NIST SP 800-131A rev. 2, table 2: RSA keys have 2048 bits or more."""
-    key = subject.key
+    key = form.key
     if not isinstance(key, RsaKeySpec) or key.size >= SMALLEST_RSA:
         return
     if key.size < SMALLEST_ALLOWED_RSA:
         yield f"an RSA key of {key.size} bits is too weak"
-    elif ALLOW_RSA_1024 not in subject.allow:
+    elif ALLOW_RSA_1024 not in form.allow:
         yield Problem(
             f"an RSA key of {key.size} bits is too weak: {SMALLEST_RSA} bits or more are sound",
             f"if it must be, write `allow: [{ALLOW_RSA_1024}]` beside it",
@@ -36,38 +36,38 @@ def unsound_key(subject: Subject) -> Iterator[str]:
         yield f"the key is unsound: {subject.observed.key_weakness}"
 
 
-def unusual_key(subject: Subject) -> Iterator[str]:
+def unusual_key(form: Form) -> Iterator[str]:
     """BR 6.1.5: keys are of a kind that verifiers know, and an RSA modulus is a multiple of eight bits."""
-    key = subject.key
+    key = form.key
     if isinstance(key, OtherKey):
         yield f"few programs know keys of type {key}"
     elif isinstance(key, RsaKeySpec) and key.size % 8:
         yield f"an RSA key of {key.size} bits is not a multiple of eight"
 
 
-def weak_digest(subject: Subject) -> Iterator[str]:
+def weak_digest(form: Form) -> Iterator[str]:
     """RFC 9155 and BR 7.1.3.2: signatures over MD5 and SHA-1 can be forged."""
-    if subject.digest is not None and subject.digest not in SOUND_DIGESTS:
-        yield f"signatures with {subject.digest} are not sound; use one of {', '.join(SOUND_DIGESTS)}"
+    if form.digest is not None and form.digest not in SOUND_DIGESTS:
+        yield f"signatures with {form.digest} are not sound; use one of {', '.join(SOUND_DIGESTS)}"
 
 
-def digest_fits_key(subject: Subject) -> Iterator[str]:
+def digest_fits_key(form: Form) -> Iterator[str]:
     """RFC 8410, section 3, and RFC 9881, section 2: Ed25519, Ed448 and ML-DSA bring their own hash."""
-    key = subject.signing_key
+    key = form.signing_key
     brings_its_own = isinstance(key, EdKeySpec | MlDsaKeySpec)
     if key is None or isinstance(key, OtherKey):
         return
-    if brings_its_own and subject.digest is not None:
-        yield f"signatures of {key} keys bring their own hash, `{subject.digest}` cannot be chosen"
-    if not brings_its_own and subject.digest is None:
+    if brings_its_own and form.digest is not None:
+        yield f"signatures of {key} keys bring their own hash, `{form.digest}` cannot be chosen"
+    if not brings_its_own and form.digest is None:
         yield f"signatures of {key} keys need a digest"
-    if subject.is_pss and not isinstance(key, RsaKeySpec):
+    if form.is_pss and not isinstance(key, RsaKeySpec):
         yield f"RSASSA-PSS needs an RSA key, the issuer's is {key}"
 
 
-def key_usage_fits_key(subject: Subject) -> Iterator[str]:
+def key_usage_fits_key(form: Form) -> Iterator[str]:
     """RFC 3279, 2.3.1 (RSA); RFC 8813, section 3 (EC); RFC 8410, section 5 (EdDSA); RFC 9881, section 5 (ML-DSA)."""
-    key, usages = subject.key, subject.key_usage or ()
+    key, usages = form.key, form.key_usage or ()
     for usage in usages:
         if usage in _IMPOSSIBLE_USAGES.get(type(key), ()):
             yield f"a key of type {key} cannot be used for {usage}"
@@ -82,9 +82,9 @@ _IMPOSSIBLE_USAGES: Mapping[type, tuple[str, ...]] = {
 }
 
 
-def key_usage_bits(subject: Subject) -> Iterator[str]:
+def key_usage_bits(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.3: at least one bit is set; the two `only` bits mean nothing without key_agreement."""
-    usages = subject.key_usage
+    usages = form.key_usage
     if usages is None:
         return
     if not usages:
@@ -94,16 +94,16 @@ def key_usage_bits(subject: Subject) -> Iterator[str]:
         yield f"key usage {only[0]} means nothing without key_agreement"
 
 
-def tls_key_usage(subject: Subject) -> Iterator[str]:
+def tls_key_usage(form: Form) -> Iterator[str]:
     """RFC 8446, 4.4.2.2: the key usage of a TLS certificate allows digital_signature."""
-    usages = subject.key_usage
-    if (subject.is_server or subject.is_client) and usages is not None and "digital_signature" not in usages:
+    usages = form.key_usage
+    if (form.is_server or form.is_client) and usages is not None and "digital_signature" not in usages:
         yield "the key usage of a TLS certificate lacks digital_signature"
 
 
-def rsa_server_key_usage(subject: Subject) -> Iterator[str]:
+def rsa_server_key_usage(form: Form) -> Iterator[str]:
     """NSS (Firefox) refuses RSA server certificates whose key usage lacks keyEncipherment: RFC 5246, 7.4.2."""
-    usages = subject.key_usage
-    is_rsa_server = subject.is_server and isinstance(subject.key, RsaKeySpec)
+    usages = form.key_usage
+    is_rsa_server = form.is_server and isinstance(form.key, RsaKeySpec)
     if is_rsa_server and usages is not None and "key_encipherment" not in usages:
         yield "NSS refuses an RSA server certificate without key usage key_encipherment"

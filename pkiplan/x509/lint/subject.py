@@ -20,12 +20,15 @@ from pkiplan.model.keys import ManagedKey, ObservedKeySpec
 from pkiplan.model.names import DistinguishedName, GeneralName
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
+from pkiplan.x509.kept import Kept
 
 SERVER_AUTH = EXTENDED_KEY_USAGES["server_auth"]
 CLIENT_AUTH = EXTENDED_KEY_USAGES["client_auth"]
 OCSP_SIGNING = EXTENDED_KEY_USAGES["ocsp_signing"]
 TIME_STAMPING = EXTENDED_KEY_USAGES["time_stamping"]
 ANY_USAGE = EXTENDED_KEY_USAGES["any"]
+
+_NAMES_OID = EXTENSION_OIDS["subject_alt_name"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +44,15 @@ class Surroundings:
     predecessor: ObservedCertificate | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What the rules look at: one certificate as declared or as it is, and the authorities above, nearest first.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Form:
+    """What the certificates of one profile have in common: everything but names, and what only a finished one shows.
 
-    `is_authority` is what it is meant to be. `profile` is empty for a certificate that was only found. `key` of
-    None is a key that is not known yet. `surroundings` are known of a certificate in a file.
+    `extensions` are all but the subject alternative names. `is_authority` is what the certificate is meant to be.
+    `profile` is empty for a certificate that was only found. `key` of None is a key that is not known yet.
+    `authorities` are those above, nearest first.
     """
 
-    name: DistinguishedName
     extensions: tuple[Extension, ...]
     key: ObservedKeySpec | None
     digest: str | None
@@ -59,9 +62,7 @@ class Subject:
     lifetime: timedelta | None
     profile: str = ""
     allow: Collection[str] = frozenset()
-    observed: ObservedCertificate | None = None
     authorities: tuple[Subject, ...] = ()
-    surroundings: Surroundings | None = None
 
     def extension(self, word: str) -> Extension | None:
         """Return an extension by the manifest's word."""
@@ -96,14 +97,6 @@ class Subject:
         return ()
 
     @property
-    def names(self) -> tuple[GeneralName, ...]:
-        """List the subject alternative names."""
-        for extension in self.extensions:
-            if isinstance(extension.value, SubjectAltName):
-                return extension.value.names
-        return ()
-
-    @property
     def name_constraints(self) -> NameConstraints | None:
         """Return the name constraints, or None where there are none."""
         return next((e.value for e in self.extensions if isinstance(e.value, NameConstraints)), None)
@@ -126,15 +119,42 @@ class Subject:
         return not self.is_authority and CLIENT_AUTH in self.extended_key_usage
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subject(Form):
+    """What the rules look at: one certificate as declared or as it is, and the authorities above.
+
+    `form` is what it shares with others. `observed` is a certificate that exists; of one in a file its `surroundings`
+    are known.
+    """
+
+    form: Form
+    name: DistinguishedName
+    observed: ObservedCertificate | None = None
+    surroundings: Surroundings | None = None
+
+    @property
+    def names(self) -> tuple[GeneralName, ...]:
+        """List the subject alternative names."""
+        for extension in self.extensions:
+            if isinstance(extension.value, SubjectAltName):
+                return extension.value.names
+        return ()
+
+
+# Most certificates of a site are of a few forms, and beneath a few authorities.
+_FORMS: Kept[Form] = Kept()
+_AUTHORITIES: Kept[tuple[Subject, ...]] = Kept()
+
+
 def declared_subject(resource: Resource, authorities: tuple[Resource, ...] = ()) -> Subject:
     """See a declared resource as the rules see it."""
     validity = resource.validity
     lifetime = validity.lifetime
     if lifetime is None and validity.not_before is not None and validity.not_after is not None:
         lifetime = validity.not_after - validity.not_before
-    return Subject(
-        name=resource.subject,
-        extensions=resource.extensions,
+    return _subject(
+        resource.subject,
+        resource.extensions,
         key=resource.key.spec if isinstance(resource.key, ManagedKey) else None,
         digest=resource.digest,
         is_pss=resource.rsa_pss,
@@ -143,7 +163,7 @@ def declared_subject(resource: Resource, authorities: tuple[Resource, ...] = ())
         lifetime=lifetime,
         profile=resource.profile,
         allow=resource.allow,
-        authorities=tuple(declared_subject(authority) for authority in authorities),
+        authorities=_declared_authorities(authorities),
     )
 
 
@@ -155,18 +175,78 @@ def observed_subject(
     surroundings: Surroundings | None = None,
 ) -> Subject:
     """See a certificate that exists as the rules see it."""
-    return Subject(
-        name=certificate.subject,
-        extensions=certificate.extensions,
+    return _subject(
+        certificate.subject,
+        certificate.extensions,
         key=certificate.key_spec,
         digest=certificate.signature_digest,
         is_pss=certificate.signature_is_pss,
         is_authority=certificate.is_authority,
         is_self_issued=certificate.issuer_der == certificate.subject_der,
         lifetime=certificate.not_after - certificate.not_before,
-        allow=allow,
-        observed=certificate,
+        allow=frozenset(allow),
         authorities=tuple(observed_subject(authority) for authority in authorities),
+        observed=certificate,
+        surroundings=surroundings,
+    )
+
+
+def _declared_authorities(authorities: tuple[Resource, ...]) -> tuple[Subject, ...]:
+    return _AUTHORITIES.get(
+        tuple(map(id, authorities)),
+        authorities,
+        lambda: tuple(declared_subject(authority) for authority in authorities),
+    )
+
+
+def _subject(
+    name: DistinguishedName,
+    extensions: tuple[Extension, ...],
+    *,
+    key: ObservedKeySpec | None,
+    digest: str | None,
+    is_pss: bool,
+    is_authority: bool,
+    is_self_issued: bool,
+    lifetime: timedelta | None,
+    allow: frozenset[str],
+    authorities: tuple[Subject, ...],
+    profile: str = "",
+    observed: ObservedCertificate | None = None,
+    surroundings: Surroundings | None = None,
+) -> Subject:
+    shared = tuple(extension for extension in extensions if extension.oid != _NAMES_OID)
+    values = (key, digest, is_pss, is_authority, is_self_issued, lifetime, profile, allow)
+    form = _FORMS.get(
+        (*values, *map(id, shared), *map(id, authorities)),
+        (shared, authorities),
+        lambda: Form(
+            extensions=shared,
+            key=key,
+            digest=digest,
+            is_pss=is_pss,
+            is_authority=is_authority,
+            is_self_issued=is_self_issued,
+            lifetime=lifetime,
+            profile=profile,
+            allow=allow,
+            authorities=authorities,
+        ),
+    )
+    return Subject(
+        extensions=extensions,
+        key=key,
+        digest=digest,
+        is_pss=is_pss,
+        is_authority=is_authority,
+        is_self_issued=is_self_issued,
+        lifetime=lifetime,
+        profile=profile,
+        allow=allow,
+        authorities=authorities,
+        form=form,
+        name=name,
+        observed=observed,
         surroundings=surroundings,
     )
 
