@@ -30,6 +30,7 @@ Examples:
   pkiplan apply --yes               the same without asking, for scheduled runs
   pkiplan apply plan.json           carry out a saved plan; naming it is the consent
   pkiplan apply site.yaml --yes --allow authority.root
+  pkiplan apply site.yaml --yes --replace certificate.web    renew one certificate now
 
 \b
 Exit status: 0 done or nothing to do, 1 error, a change that failed, or a key that is
@@ -45,7 +46,8 @@ def apply(
         str | None,
         typer.Argument(
             metavar="[SITE|PLANFILE]",
-            help="A manifest, or a saved plan; without it the last plan made here, else site.yaml.",
+            help="A manifest, planned anew with the options given here, or a saved plan; without it the last plan "
+            "made here, else site.yaml.",
             show_default=False,
         ),
     ] = None,
@@ -147,9 +149,10 @@ def _refuse_options_of_plan(found: ApplyInput, asked: PlanOptions, variables: li
 
     decided = replaced(asked, allow=(), allow_many=False)
     if found.plan_file is not None and (decided != PlanOptions() or variables):
+        anew = f"pkiplan apply {found.site or 'site.yaml'} …"
         raise PkiplanError.of(
-            f"the plan {found.plan_file} is carried out as it was saved",
-            hint="give --target, --replace, --rekey, --prune and -e to `plan`, or name the SITE here",
+            f"{'the plan' if found.is_named else 'the last plan'} {found.plan_file} is carried out as it was saved",
+            hint=f"name the site to plan anew with these options, `{anew}`, or give them to `plan`",
             code="usage",
         )
 

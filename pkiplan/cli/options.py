@@ -49,7 +49,10 @@ Targets = Annotated[
 Replace = Annotated[
     list[str] | None,
     typer.Option(
-        "--replace", metavar="ADDRESS", help="Renew this resource although it is sound.", autocompletion=addresses
+        "--replace",
+        metavar="ADDRESS",
+        help="Renew this resource although it is sound; beside --target, one of what that names.",
+        autocompletion=addresses,
     ),
 ]
 Rekey = Annotated[bool, typer.Option("--rekey", help="Give a new key to what --replace names.")]

@@ -9,6 +9,7 @@ from pkiplan.model.observed import ObservedState
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import PlanOptions
+from pkiplan.plan.descriptions import several
 from pkiplan.plan.key import is_generated
 from pkiplan.plan.targets import Addresses
 
@@ -49,9 +50,11 @@ def select(site: Site, observed: ObservedState, options: PlanOptions) -> Selecti
     if options.rekey:
         _demand_generated_keys(site, replaced)
     targets = [address for pattern in options.targets for address in known.find("--target", pattern)]
+    chosen = _with_issuers(site, targets) if options.targets else None
+    _demand_within(chosen, replaced)
     allowed = [address for pattern in options.allow for address in known.find("--allow", pattern, globs=False)]
     return Selection(
-        targets=_with_issuers(site, (*targets, *replaced)) if options.targets else None,
+        targets=chosen,
         replaced=frozenset(replaced),
         rekey=options.rekey,
         allowed=frozenset(allowed),
@@ -60,7 +63,7 @@ def select(site: Site, observed: ObservedState, options: PlanOptions) -> Selecti
     )
 
 
-def _with_issuers(site: Site, addresses: tuple[str, ...]) -> frozenset[str]:
+def _with_issuers(site: Site, addresses: list[str]) -> frozenset[str]:
     chosen = set(addresses)
     for address in addresses:
         resource: Resource | None = site.resources.get(address)
@@ -68,6 +71,17 @@ def _with_issuers(site: Site, addresses: tuple[str, ...]) -> frozenset[str]:
             chosen.add(resource.issuer)
             resource = site.resources[resource.issuer]
     return frozenset(chosen)
+
+
+def _demand_within(targets: frozenset[str] | None, replaced: list[str]) -> None:
+    """Refuse to replace what the targets leave out: neither leaving it nor taking more than them is what was meant."""
+    beyond = [] if targets is None else [address for address in replaced if address not in targets]
+    if beyond:
+        raise PkiplanError.of(
+            f"--replace names what --target leaves out: {several(beyond)}",
+            hint=f"name it as a target too, `--target {beyond[0]}`, or leave --target out",
+            code="replace-beyond-target",
+        )
 
 
 def _demand_generated_keys(site: Site, addresses: list[str]) -> None:

@@ -135,7 +135,8 @@ def test_a_saved_plan_takes_no_options_of_plan(site: Here, option: str) -> None:
     run = site.run("apply", "--yes", option)
 
     assert run.status == 1
-    assert "is carried out as it was saved" in run.err
+    assert "the last plan .pkiplan/last-plan.json is carried out as it was saved" in run.err
+    assert "`pkiplan apply site.yaml …`" in run.err
     assert site.run("apply", "site.yaml", "--yes", "--no-verify", "--target=authority.root").status == 0
 
 

@@ -237,10 +237,10 @@ def test_a_target_means(pattern: str, planned: list[str]) -> None:
 def test_a_target_leaves_the_rest_out_of_the_plan() -> None:
     world = World.applied(element_site())
 
-    plan = world.plan(targets=("nodes",), replace=(A1,))
+    plan = world.plan(targets=("nodes", A1), replace=("authority.root", A1))
 
-    assert [change.address for change in plan.changes] == [A1]
-    assert plan.kept == 3
+    assert [change.address for change in plan.changes] == ["authority.root", A1]
+    assert plan.kept == 2
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,12 @@ def test_a_target_leaves_the_rest_out_of_the_plan() -> None:
             id="a misspelt element",
         ),
         pytest.param({"targets": ("z" * 60,)}, f"--target {'z' * 60}: there is no such address", "", id="nothing near"),
+        pytest.param(
+            {"targets": ("nodes",), "replace": (A1,)},
+            f"--replace names what --target leaves out: {A1}",
+            f"name it as a target too, `--target {A1}`, or leave --target out",
+            id="something beyond the targets",
+        ),
         pytest.param({"targets": ("x*",)}, "--target x*: there is no such address", "", id="a glob of nothing"),
         pytest.param(
             {"replace": ("authority.rot",)},
