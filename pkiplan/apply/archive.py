@@ -61,6 +61,18 @@ def move_in(tree: Tree, place: str, now: datetime, serial: int | None, parent: i
     return f"{place}/{entry}"
 
 
+def move_some_in(tree: Tree, place: str, now: datetime, serial: int | None, parent: int, names: Iterable[str]) -> str:
+    """Move some of what lies in a resource's directory into its archive; return where it lies now."""
+    path = _new_entry(tree, place, now, serial)
+    with tree.directory(path) as entry:
+        for name in names:
+            filesystem.rename(parent, name, name, entry)
+        filesystem.sync_directory(entry)
+        filesystem.sync_directory(parent)
+    tree.sync_new_directories()
+    return path
+
+
 def remove_expired(tree: Tree, now: datetime) -> int:
     """Remove what was kept of certificates for long enough; return how many entries went. Authorities' stay."""
     removed = 0

@@ -8,7 +8,7 @@ from pkiplan.apply import archive, filesystem
 from pkiplan.apply.tree import Tree
 from pkiplan.apply.work import Work, read_absolute
 from pkiplan.errors import PkiplanError
-from pkiplan.model.tree import ARCHIVE_DIRECTORY, KIND_DIRECTORIES, quoted
+from pkiplan.model.tree import ARCHIVE_DIRECTORY, DATA_LINK, KIND_DIRECTORIES, quoted
 from pkiplan.plan.changes import Change
 
 _ADDRESS = re.compile(r'(?:authority|certificate)\.([^\[]+)(?:\["(.*)"\])?', re.DOTALL)
@@ -25,9 +25,28 @@ def remove(work: Work, change: Change) -> str:
     with work.tree.directory(parent) as opened:
         if not filesystem.is_directory(opened, name):
             raise PkiplanError.of(f"{change.address}: {path} is not a directory", code="nothing-to-remove")
-        where = archive.move_in(work.tree, _archive_of(change), work.now, _serial(work, path), opened, name)
+        staying = _staying(work, path)
+        place, serial = _archive_of(change), _serial(work, path)
+        if staying:
+            with work.tree.directory(path) as within:
+                names = [entry for entry in filesystem.names_in(within) if entry not in staying]
+                # The last one is what the directory is known by: who goes on after a crash finds it still.
+                names.sort(key=lambda entry: (entry == DATA_LINK, entry))
+                where = archive.move_some_in(work.tree, place, work.now, serial, within, names)
+        else:
+            where = archive.move_in(work.tree, place, work.now, serial, opened, name)
     _remove_empty_parents(work.tree, parent)
     return where
+
+
+def _staying(work: Work, path: str) -> set[str]:
+    """Name what lies in a resource's directory and is not of it."""
+    prefix = f"{path}/"
+    return {
+        file.path.removeprefix(prefix).partition("/")[0]
+        for file in work.observed.unmanaged
+        if file.path.startswith(prefix)
+    }
 
 
 def _archive_of(change: Change) -> str:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from pkiplan.model.observed import ObservedState, UnmanagedFile
 from pkiplan.model.resource import Kind
 from pkiplan.plan.changes import Action, Change, Finding, Reason
+from pkiplan.plan.descriptions import several
 from pkiplan.plan.selection import Selection
 
 
@@ -18,13 +19,19 @@ def removals(observed: ObservedState, selection: Selection) -> tuple[Change, ...
     for file in observed.unmanaged:
         if file.address is not None and selection.holds(file.address):
             files[file.address].append(file.path)
-    changes = [_removal(address, tuple(sorted(paths))) for address, paths in files.items()]
+    strangers = sorted(file.path for file in observed.unmanaged if file.address is None)
+    changes = [_removal(address, tuple(sorted(paths)), strangers) for address, paths in files.items()]
     return tuple(sorted(changes, key=lambda change: (change.kind is Kind.AUTHORITY, change.address)))
 
 
-def _removal(address: str, paths: tuple[str, ...]) -> Change:
+def _removal(address: str, paths: tuple[str, ...], strangers: list[str]) -> Change:
     kind = Kind(address.partition(".")[0])
-    fate = "its key goes to the archive" if kind is Kind.AUTHORITY else "its files go to the archive"
+    staying = [stranger for stranger in strangers if stranger.startswith(tuple(f"{path}/" for path in paths))]
+    fate = "its files go to the archive"
+    if kind is Kind.AUTHORITY:
+        fate = "its directory goes to the archive with all that lies in it"
+    elif staying:
+        fate = f"{fate}, what is not of it stays: {several(staying)}"
     return Change(
         address=address,
         kind=kind,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, UnmanagedFile
-from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, KEY_FILE, Resource
+from pkiplan.model.resource import CERTIFICATE_FILE, CHAIN_FILE, CNF_FILE, FULLCHAIN_FILE, KEY_FILE, Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.model.tree import (
     ARCHIVE_DIRECTORY,
@@ -35,6 +35,8 @@ MOST_DESCRIPTIONS = 200
 LARGEST_DESCRIBED = 64 * 1024
 
 _MADE_HERE = frozenset({DATA_LINK, CNF_FILE, INDEX_FILE})
+
+_CERTIFICATE_FILES = frozenset({CERTIFICATE_FILE, KEY_FILE, CHAIN_FILE, FULLCHAIN_FILE, CNF_FILE})
 
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
@@ -130,9 +132,12 @@ def _is_own(site: Site, directory: str, name: str, known: _Known) -> bool:
 
 def _undeclared_directory(site: Site, path: str) -> Iterator[tuple[str, str | None, str]]:
     address = _former_address(path)
-    names = {entry.name for entry in _entries(f"{site.directory}/{path}")}
+    entries = _entries(f"{site.directory}/{path}")
+    names = {entry.name for entry in entries}
     if address is not None and names & _MADE_HERE:
         yield path, address, address.replace(".", " ", 1)
+        if path.startswith(f"{KIND_DIRECTORIES[Kind.CERTIFICATE]}/"):
+            yield from _beside_certificate(site, path, entries)
         return
     if path.count("/") == 1 and address is not None:
         # Perhaps the elements of a `for_each` that is gone.
@@ -146,9 +151,35 @@ def _undeclared_directory(site: Site, path: str) -> Iterator[tuple[str, str | No
 
 def _undeclared_element(site: Site, path: str) -> Iterator[tuple[str, str | None, str]]:
     address = _former_address(path)
-    names = {entry.name for entry in _entries(f"{site.directory}/{path}")}
-    if address is not None and names & _MADE_HERE:
+    entries = _entries(f"{site.directory}/{path}")
+    if address is not None and {entry.name for entry in entries} & _MADE_HERE:
         yield path, address, address.replace(".", " ", 1)
+        yield from _beside_certificate(site, path, entries)
+
+
+def _beside_certificate(
+    site: Site, path: str, entries: list[os.DirEntry[str]]
+) -> Iterator[tuple[str, str | None, str]]:
+    """Give what lies in the directory of a former certificate and is not of it: it stays when that is removed.
+
+    An authority's directory is archived whole, and for ever; a certificate's archive is emptied in time.
+    """
+    for entry in entries:
+        if entry.name.startswith(STAGED_PREFIX) or entry.name in _CERTIFICATE_FILES or _is_published(entry):
+            continue
+        below = f"{path}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from [*_undeclared_element(site, below)] or [(below, None, "directory")]
+        else:
+            yield below, None, "link" if entry.is_symlink() else ""
+
+
+def _is_published(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a name is a link to a file of a generation."""
+    try:
+        return os.readlink(entry.path).startswith(f"{DATA_LINK}/")
+    except OSError:
+        return False
 
 
 def _former_address(path: str) -> str | None:

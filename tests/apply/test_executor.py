@@ -270,6 +270,41 @@ def test_what_is_no_longer_declared_moves_to_the_archive_with_prune(bench: Workb
     assert bench.plan().unmanaged == ()
 
 
+def test_what_somebody_put_beside_a_pruned_certificate_stays(bench: Workbench) -> None:
+    bench.write(SMALL_SITE + "    outputs: [{format: der, path: web.der}]\n").applied()
+    web = bench.tree / "certificates/web"
+    (web / "notes.txt").write_text("do not lose")
+    (web / "deploy").mkdir()
+    (web / "deploy/hook").write_text("mine")
+
+    bench.write(AUTHORITIES)
+    (change,) = bench.plan(PlanOptions(prune=True)).changes
+
+    bench.applied(PlanOptions(prune=True))
+
+    assert change.findings[0].message == (
+        "no longer declared; its files go to the archive, what is not of it stays: certificates/web/deploy, "
+        "certificates/web/notes.txt"
+    )
+    assert sorted(path.name for path in web.rglob("*")) == ["deploy", "hook", "notes.txt"]
+    (entry,) = (bench.tree / "archive/certificate/web").iterdir()
+    assert {"..data", "cert.pem", "key.pem", "openssl.cnf"} <= {path.name for path in entry.iterdir()}
+    assert (entry / "web.der").is_file()
+    assert [file.path for file in bench.plan(PlanOptions(prune=True)).unmanaged] == ["certificates/web"]
+
+
+def test_a_former_certificate_and_the_former_elements_of_its_name_are_pruned_together(bench: Workbench) -> None:
+    many = AUTHORITIES + "certificates:\n  web: {for_each: [a1], issuer: issuing, dns: [a1.example]}\n"
+    bench.applied()
+    bench.write(many).applied()
+
+    report = bench.write(AUTHORITIES).applied(PlanOptions(prune=True))
+
+    assert {result.address for result in report.results} == {"certificate.web", 'certificate.web["a1"]'}
+    assert list((bench.tree / "certificates").iterdir()) == []
+    assert bench.plan().unmanaged == ()
+
+
 def test_a_pruned_authority_is_archived_whole(bench: Workbench) -> None:
     bench.write(TWO_BRANCHES).applied()
     key = (bench.tree / "authorities/other/key.pem").read_bytes()
