@@ -248,7 +248,8 @@ def test_the_public_key_of_an_encrypted_file_is_remembered(environment: dict[str
 def test_only_the_last_keys_tried_on_a_certificate_are_remembered(environment: dict[str, str]) -> None:
     memory = Memory(opened(environment))
     for number in range(20):
-        memory.remember_signature("aa", f"{number}", verifies=number % 2 == 0)
+        verifies = [f"{number}"] if number % 2 == 0 else []
+        memory.remember_signatures("aa", memory.signatures("aa"), verifies=verifies, of=[f"{number}"])
 
     known = memory.signatures("aa")
     assert known.verifies[-1] == "18"

@@ -8,8 +8,8 @@ passphrase.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pkiplan.cache.store import Cache
@@ -55,12 +55,17 @@ class Fingerprints:
 
 
 class Memory:
-    """Typed access to the cache; without one, nothing is remembered."""
+    """Typed access to the cache; without one, nothing is remembered.
 
-    __slots__ = ("_cache",)
+    `keeps_all` says that also what is parsed in no time is remembered: in a small site, loading what parses takes most
+    of the time, and it is spared when all is known.
+    """
 
-    def __init__(self, cache: Cache | None) -> None:
+    __slots__ = ("_cache", "keeps_all")
+
+    def __init__(self, cache: Cache | None, *, keeps_all: bool = True) -> None:
         self._cache = cache
+        self.keeps_all = keeps_all
 
     def certificate(self, file: FileFacts) -> ObservedCertificate | None:
         """Return the facts of a certificate with these bytes, no key tried yet."""
@@ -76,15 +81,16 @@ class Memory:
         """Return which keys were tried on the certificate with these bytes."""
         return self._get("signature", sha256, Signatures, {}) or Signatures(verifies=(), fails=())
 
-    def remember_signature(self, sha256: str, spki_sha256: str, *, verifies: bool) -> None:
-        """Remember whether a certificate's signature verifies under a key."""
-        known = self.signatures(sha256)
+    def remember_signatures(
+        self, sha256: str, known: Signatures, *, verifies: Collection[str], of: Sequence[str]
+    ) -> None:
+        """Remember under which `of` some keys a certificate's signature verifies, beside what was known."""
         # Keys change rarely; a list that grows without end would be a fault.
-        if verifies:
-            known = replace(known, verifies=(*known.verifies[-7:], spki_sha256))
-        else:
-            known = replace(known, fails=(*known.fails[-7:], spki_sha256))
-        self._put("signature", sha256, known)
+        now_known = Signatures(
+            verifies=(*known.verifies, *(digest for digest in of if digest in verifies))[-8:],
+            fails=(*known.fails, *(digest for digest in of if digest not in verifies))[-8:],
+        )
+        self._put("signature", sha256, now_known)
 
     def key(self, sha256: str, read_as: str) -> KeyFacts | None:
         """Return what a key file with these bytes holds, read as a private key, public key or request."""
@@ -96,11 +102,12 @@ class Memory:
 
     def fingerprints(self, sha256: str) -> Fingerprints | None:
         """Return the certificates of a PEM file with these bytes."""
-        return self._get("chain", sha256, Fingerprints, {})
+        return self._get("chain", sha256, Fingerprints, {}) if self.keeps_all else None
 
     def remember_fingerprints(self, sha256: str, certificates: tuple[str, ...]) -> None:
         """Remember the certificates of a PEM file."""
-        self._put("chain", sha256, Fingerprints(certificates=certificates))
+        if self.keeps_all:
+            self._put("chain", sha256, Fingerprints(certificates=certificates))
 
     def output(self, sha256: str, output_format: str, options: object) -> OutputContents | None:
         """Return what an output with these bytes holds, read as this format with these options."""

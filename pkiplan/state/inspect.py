@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pkiplan.cache.memory import KeyFacts, Memory
 from pkiplan.errors import PkiplanError, SecretError
-from pkiplan.model.keys import ExternalKey, ManagedKey
+from pkiplan.model.keys import EcKeySpec, EdKeySpec, ExternalKey, ManagedKey
 from pkiplan.model.observed import (
     Found,
     Observation,
@@ -24,7 +24,11 @@ from pkiplan.model.secret_references import SecretReference
 from pkiplan.state.read import FileBytes
 
 if TYPE_CHECKING:
+    from pkiplan.model.keys import KeyEncryption, KeyForm
     from pkiplan.x509.keys import PublicKey
+
+# Keys that are read, and looked at for their soundness, sooner than what is remembered of them.
+_SOON_READ = (EcKeySpec, EdKeySpec)
 
 # Resolves references to passphrases; given by apply alone.
 OpenWith = Callable[[Sequence[SecretReference]], Sequence[bytes]]
@@ -52,7 +56,8 @@ def inspect_key(
             facts = _external_facts(file, declared) if isinstance(declared, ExternalKey) else _key_facts(file)
         except PkiplanError as error:
             return Unreadable(_words(error), is_damaged=True)
-        memory.remember_key(file.facts.sha256, read_as, facts)
+        if memory.keeps_all or not isinstance(facts.spec, _SOON_READ) or isinstance(declared, ExternalKey):
+            memory.remember_key(file.facts.sha256, read_as, facts)
     opened_by = None
     if isinstance(declared, ManagedKey) and facts.encryption is not None:
         opened_by = _known_opener(declared, facts)
@@ -84,27 +89,38 @@ def inspect_certificate(
         return read
     file = read.value
     facts = memory.certificate(file.facts)
-    if facts is None:
-        try:
-            facts = _certificate_facts(file)
-        except PkiplanError as error:
-            return Unreadable(_words(error), is_damaged=True)
+    if facts is not None:
+        is_self_issued = facts.issuer_der == facts.subject_der
+        signers = _Signers(file, candidates, memory).among(facts.spki_sha256, is_self_issued=is_self_issued)
+        return Found(replace(facts, file=file.facts, verified_by=signers))
+    try:
+        facts = _certificate_facts(file, candidates, memory)
+    except PkiplanError as error:
+        return Unreadable(_words(error), is_damaged=True)
+    if memory.keeps_all or not isinstance(facts.key_spec, _SOON_READ):
         memory.remember_certificate(facts)
-    return Found(replace(facts, file=file.facts, verified_by=_verified_by(file, facts, candidates, memory)))
+    return Found(facts)
 
 
-def inspect_chain(read: Observation[FileBytes], memory: Memory) -> Observation[ObservedFile]:
-    """Say which certificates a PEM file holds, in order."""
+def inspect_chain(
+    read: Observation[FileBytes], memory: Memory, parts: Sequence[tuple[Observation[FileBytes], Sequence[str]]] = ()
+) -> Observation[ObservedFile]:
+    """Say which certificates a PEM file holds, in order.
+
+    `parts` are files and what they hold: where this one is those one after another, it holds what they do.
+    """
     if not isinstance(read, Found):
         return read
     file = read.value
+    if parts and file.content == b"".join(part.value.content for part, _ in parts if isinstance(part, Found)):
+        return _observed_file(file, OutputContents(certificates=tuple(one for _, held in parts for one in held)))
     known = memory.fingerprints(file.facts.sha256)
     if known is not None:
         return _observed_file(file, OutputContents(certificates=known.certificates))
-    from pkiplan.x509.parse import fingerprint, load_pem_certificates
+    from pkiplan.x509.parse import read_pem_certificates
 
     try:
-        certificates = tuple(fingerprint(one) for one in load_pem_certificates(file.content))
+        certificates = tuple(one.fingerprint for one in read_pem_certificates(file.content))
     except PkiplanError as error:
         return Unreadable(_words(error), is_damaged=True)
     memory.remember_fingerprints(file.facts.sha256, certificates)
@@ -188,8 +204,7 @@ def _key_facts(file: FileBytes) -> KeyFacts:
     from pkiplan.x509.private_keys import describe_key_pem
 
     described = describe_key_pem(file.content)
-    facts = KeyFacts(form=described.form, encryption=described.encryption, spki_sha256=None, spec=None)
-    return facts if described.public_key is None else _with_public_key(facts, described.public_key)
+    return _facts_of_key(described.form, described.encryption, described.public_key)
 
 
 def _opened_facts(
@@ -209,7 +224,8 @@ def _opened_facts(
             except PkiplanError as error:
                 return Unreadable(_words(error), is_damaged=True)
             else:
-                return replace(_with_public_key(facts, key.public_key()), opened_by=str(reference), tried=texts)
+                opened = _facts_of_key(facts.form, facts.encryption, key.public_key())
+                return replace(opened, opened_by=str(reference), tried=texts)
     if failed and len(failed) == len(references):
         why = _words(failed[0]) if len(failed) == 1 else f"none of {len(failed)} passphrases opens the key"
         return Unreadable(f"{why}: {', '.join(texts)}", is_closed=True)
@@ -231,54 +247,63 @@ def _external_facts(file: FileBytes, declared: ExternalKey) -> KeyFacts:
     from pkiplan.x509.parse import load_public_key, load_request
 
     load = load_request if declared.is_request else load_public_key
-    return _with_public_key(KeyFacts(form=None, encryption=None, spki_sha256=None, spec=None), load(file.content))
+    return _facts_of_key(None, None, load(file.content))
 
 
-def _with_public_key(facts: KeyFacts, public_key: PublicKey) -> KeyFacts:
+def _facts_of_key(form: KeyForm | None, encryption: KeyEncryption | None, public_key: PublicKey | None) -> KeyFacts:
+    if public_key is None:
+        return KeyFacts(form=form, encryption=encryption, spki_sha256=None, spec=None)
     from pkiplan.x509.keys import public_key_facts
     from pkiplan.x509.unsound_keys import weakness
 
     spec, digest = public_key_facts(public_key)
-    return replace(facts, spki_sha256=digest, spec=spec, weakness=weakness(public_key))
+    return KeyFacts(form=form, encryption=encryption, spki_sha256=digest, spec=spec, weakness=weakness(public_key))
 
 
-def _certificate_facts(file: FileBytes) -> ObservedCertificate:
-    from pkiplan.x509.parse import certificate_facts, load_pem_certificates
+def _certificate_facts(file: FileBytes, candidates: Sequence[Candidate], memory: Memory) -> ObservedCertificate:
+    from pkiplan.x509.parse import SignerOf, encoded_certificate_facts, read_pem_certificates
 
-    certificates = load_pem_certificates(file.content)
-    return certificate_facts(certificates[0], file=file.facts, certificates_in_file=len(certificates))
+    def verified_by(own: SignerOf) -> frozenset[str]:
+        return _Signers(file, candidates, memory).among(own.spki_sha256, is_self_issued=own.is_self_issued)
 
-
-def _verified_by(
-    file: FileBytes, facts: ObservedCertificate, candidates: Sequence[Candidate], memory: Memory
-) -> frozenset[str]:
-    """Try each candidate once in the life of certificate and key."""
-    known = memory.signatures(file.facts.sha256)
-    verified: set[str] = set()
-    own = candidate_of_certificate(file.content, facts.spki_sha256)
-    is_self_issued = facts.issuer_der == facts.subject_der
-    for candidate in (*candidates, own) if is_self_issued else candidates:
-        digest = candidate.spki_sha256
-        if digest in verified:
-            continue
-        if digest in known.verifies or digest in known.fails:
-            is_signer = digest in known.verifies
-        else:
-            is_signer = _verifies(file, candidate)
-            memory.remember_signature(file.facts.sha256, digest, verifies=is_signer)
-        if is_signer:
-            verified.add(digest)
-    return frozenset(verified)
+    certificates = read_pem_certificates(file.content)
+    return encoded_certificate_facts(
+        certificates[0], file=file.facts, verified_by=verified_by, certificates_in_file=len(certificates)
+    )
 
 
-def _verifies(file: FileBytes, candidate: Candidate) -> bool:
-    from pkiplan.x509.keys import signature_verifies
-    from pkiplan.x509.parse import load_pem_certificates
+@dataclass(slots=True)
+class _Signers:
+    """Finds the keys under which a certificate's signature verifies; each is tried once in the life of both."""
 
-    try:
-        return signature_verifies(load_pem_certificates(file.content)[0], candidate.load())
-    except PkiplanError:
-        return False
+    file: FileBytes
+    candidates: Sequence[Candidate]
+    memory: Memory
+
+    def among(self, own_digest: str, *, is_self_issued: bool) -> frozenset[str]:
+        """Try every candidate, and the certificate's own key where it names itself as its issuer."""
+        candidates = {candidate.spki_sha256: candidate for candidate in self.candidates}
+        if is_self_issued:
+            candidates.setdefault(own_digest, candidate_of_certificate(self.file.content, own_digest))
+        known = self.memory.signatures(self.file.facts.sha256)
+        verified = {digest for digest in candidates if digest in known.verifies}
+        tried = [digest for digest in candidates if digest not in verified and digest not in known.fails]
+        if tried:
+            found = {digest for digest in tried if self._is_signer(candidates[digest])}
+            self.memory.remember_signatures(self.file.facts.sha256, known, verifies=found, of=tried)
+            verified |= found
+        return frozenset(verified)
+
+    def _is_signer(self, candidate: Candidate) -> bool:
+        from pkiplan.x509.der import certificate_parts
+        from pkiplan.x509.keys import signature_verifies
+        from pkiplan.x509.parse import read_pem_certificates
+
+        try:
+            one = read_pem_certificates(self.file.content)[0]
+            return signature_verifies(one.certificate, candidate.load(), certificate_parts(one.encoded))
+        except PkiplanError:
+            return False
 
 
 def _observed_file(file: FileBytes, contents: OutputContents) -> Found[ObservedFile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +21,7 @@ from pkiplan.model.observed import (
     ObservedState,
     Unreadable,
 )
-from pkiplan.model.resource import CNF_FILE, Kind, Resource
+from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, FULLCHAIN_FILE, Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.model.tree import ARCHIVE_DIRECTORY, DATA_LINK, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
 from pkiplan.state.inspect import (
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 # A running apply switches an authority in milliseconds; who is unlucky so often in a row meets a crashed one.
 MOST_ATTEMPTS = 5
 
+# In a site of so many resources all facts are remembered; in a larger one those that take longer to find out.
+SMALL_SITE = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -59,17 +63,18 @@ def observe_site(site: Site, *, cache: Cache | None, open_with: OpenWith | None 
     `open_with` resolves references to passphrases so that encrypted files can be checked; without it they are only
     described, or remembered. Needs no lock: each resource is seen as it was before or after a change, never between.
     """
-    memory = Memory(cache)
+    memory = Memory(cache, keeps_all=len(site.resources) <= SMALL_SITE)
     resources: dict[str, ObservedResource] = {}
     digests: dict[str, str] = {}
     signers: dict[str, tuple[Candidate, ...]] = {}
-    for resource in site:
-        candidates = signers.get(resource.issuer, ()) if resource.issuer is not None else ()
-        seen = _observe(site, resource, candidates, memory, open_with)
-        resources[resource.address] = seen.resource
-        digests.update(seen.digests)
-        if resource.is_authority:
-            signers[resource.address] = seen.candidates
+    with contextlib.closing(_Look(site, memory, open_with)) as look:
+        for resource in site:
+            candidates = signers.get(resource.issuer, ()) if resource.issuer is not None else ()
+            seen = look.at(resource, candidates)
+            resources[resource.address] = seen.resource
+            digests.update(seen.digests)
+            if resource.is_authority:
+                signers[resource.address] = seen.candidates
     journal = read_journal(site)
     reader = Reader(site, journal.staged)
     indexes = {
@@ -104,52 +109,77 @@ class _Seen:
     candidates: tuple[Candidate, ...] = ()
 
 
-def _observe(
-    site: Site, resource: Resource, candidates: tuple[Candidate, ...], memory: Memory, open_with: OpenWith | None
-) -> _Seen:
-    for _ in range(MOST_ATTEMPTS):
-        # An authority's files are switched one by one, under the journal; a certificate's all at once.
-        journal = read_journal(site) if resource.is_authority else None
-        with Reader(site, {} if journal is None else journal.staged).resource(resource.directory) as directory:
-            seen = _observe_once(site, resource, directory, candidates, memory, open_with)
-            is_torn = "missing" in seen.digests.values() and directory.has_moved_on()
-        if not is_torn and (journal is None or journal.digest == read_journal(site).digest):
-            break
-    return seen
+class _Look:
+    """Looks at the resources of a site, one after another."""
+
+    def __init__(self, site: Site, memory: Memory, open_with: OpenWith | None) -> None:
+        self._site = site
+        self._memory = memory
+        self._open_with = open_with
+        self._reader = Reader(site, {})
+
+    def close(self) -> None:
+        """Close what is kept open from one resource to the next."""
+        self._reader.close()
+
+    def at(self, resource: Resource, candidates: tuple[Candidate, ...]) -> _Seen:
+        """Look at a resource until it was not changed meanwhile; `candidates` may have signed its certificate."""
+        for _ in range(MOST_ATTEMPTS):
+            if resource.is_authority:
+                # An authority's files are switched one by one, under the journal; a certificate's all at once.
+                journal = read_journal(self._site)
+                with Reader(self._site, journal.staged).resource(resource.directory) as directory:
+                    seen = self._in(directory, resource, candidates)
+                is_torn = journal.digest != read_journal(self._site).digest
+            else:
+                with self._reader.resource_beside(resource.directory) as directory:
+                    seen = self._in(directory, resource, candidates)
+                    is_torn = "missing" in seen.digests.values() and directory.has_moved_on()
+            if not is_torn:
+                break
+        return seen
+
+    def _in(self, directory: ResourceDirectory, resource: Resource, candidates: tuple[Candidate, ...]) -> _Seen:
+        site, memory, open_with = self._site, self._memory, self._open_with
+        digests: dict[str, str] = {}
+
+        def read(name: str) -> Observation[FileBytes]:
+            found = directory.read(name)
+            digests[site.path(resource, name)] = _digest(found)
+            return found
+
+        key_bytes = read(resource.key.path)
+        if isinstance(key_bytes, Missing) and not resource.is_authority:
+            key_bytes = _left_behind(site, resource, directory) or key_bytes
+        key = inspect_key(key_bytes, resource.key, memory, open_with)
+        certificate_bytes = read(site.certificate_path(resource) if resource.cert_path else CERTIFICATE_FILE)
+        certificate = inspect_certificate(certificate_bytes, candidates, memory)
+        files: dict[str, Observation[ObservedFile]] = {}
+        # What a full chain is put together of, as far as it has been seen.
+        parts = _parts_of_chain(certificate_bytes, certificate)
+        for name in site.derived_files(resource):
+            found = read(name)
+            if name == CNF_FILE:
+                files[name] = inspect_text(found)
+            else:
+                files[name] = chain = inspect_chain(found, memory, parts if name == FULLCHAIN_FILE else ())
+                if parts and isinstance(chain, Found):
+                    parts = (*parts, (found, chain.value.contents.certificates))
+        for output in resource.outputs:
+            files[output.path] = inspect_output(read(output.path), output, memory, open_with)
+        return _Seen(
+            ObservedResource(key=key, certificate=certificate, files=files),
+            digests,
+            _candidates(key_bytes, key, certificate_bytes, certificate) if resource.is_authority else (),
+        )
 
 
-def _observe_once(
-    site: Site,
-    resource: Resource,
-    directory: ResourceDirectory,
-    candidates: tuple[Candidate, ...],
-    memory: Memory,
-    open_with: OpenWith | None,
-) -> _Seen:
-    digests: dict[str, str] = {}
-
-    def read(name: str) -> Observation[FileBytes]:
-        found = directory.read(name)
-        digests[site.path(resource, name)] = _digest(found)
-        return found
-
-    key_bytes = read(resource.key.path)
-    if isinstance(key_bytes, Missing) and not resource.is_authority:
-        key_bytes = _left_behind(site, resource, directory) or key_bytes
-    key = inspect_key(key_bytes, resource.key, memory, open_with)
-    certificate_bytes = read(site.certificate_path(resource) if resource.cert_path else "cert.pem")
-    certificate = inspect_certificate(certificate_bytes, candidates, memory)
-    files: dict[str, Observation[ObservedFile]] = {}
-    for name in site.derived_files(resource):
-        found = read(name)
-        files[name] = inspect_text(found) if name == CNF_FILE else inspect_chain(found, memory)
-    for output in resource.outputs:
-        files[output.path] = inspect_output(read(output.path), output, memory, open_with)
-    return _Seen(
-        ObservedResource(key=key, certificate=certificate, files=files),
-        digests,
-        _candidates(key_bytes, key, certificate_bytes, certificate) if resource.is_authority else (),
-    )
+def _parts_of_chain(
+    read: Observation[FileBytes], certificate: Observation[ObservedCertificate]
+) -> tuple[tuple[Observation[FileBytes], tuple[str, ...]], ...]:
+    if not isinstance(certificate, Found) or certificate.value.certificates_in_file != 1:
+        return ()
+    return ((read, (certificate.value.fingerprint_sha256,)),)
 
 
 def _left_behind(site: Site, resource: Resource, directory: ResourceDirectory) -> Unreadable | None:

@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
@@ -41,25 +42,41 @@ class Reader:
     interrupted apply was about to switch to the file which was to take its place.
     """
 
-    __slots__ = ("_directory", "_staged", "_trusted")
+    __slots__ = ("_directory", "_parent", "_staged", "_trusted")
 
     def __init__(self, site: Site, staged: Mapping[str, str]) -> None:
         self._directory = site.directory
         self._trusted = site.base if is_beneath(site.directory, site.base) else site.directory
         self._staged = staged
+        # The directory in which the last resource lay, open: the next one mostly lies beside it.
+        self._parent: tuple[str, int] | None = None
 
     @contextlib.contextmanager
     def resource(self, directory: str) -> Iterator[ResourceDirectory]:
         """Open a resource's directory; `directory` is relative to the site's."""
+        with self.resource_beside(directory) as opened:
+            try:
+                yield opened
+            finally:
+                self.close()
+
+    def resource_beside(self, directory: str) -> ResourceDirectory:
+        """Open a resource's directory as one of many that lie side by side; `close` when they have been read."""
         path = f"{self._directory}/{directory}"
-        opened = self._open_directory(path)
-        resource = ResourceDirectory(self, path, opened)
-        try:
-            yield resource
-        finally:
-            resource.close()
-            if isinstance(opened, int):
-                os.close(opened)
+        parent, _, name = path.rpartition("/")
+        if self._parent is None or self._parent[0] != parent:
+            self.close()
+            above = self._open_directory(parent)
+            if not isinstance(above, int):
+                return ResourceDirectory(self, path, above)
+            self._parent = (parent, above)
+        return ResourceDirectory(self, path, _step(self._parent[1], name))
+
+    def close(self) -> None:
+        """Close the directory in which the last resource lay."""
+        if self._parent is not None:
+            os.close(self._parent[1])
+            self._parent = None
 
     def read(self, path: str, limit: int = LARGEST_PEM) -> Observation[FileBytes]:
         """Read a file by absolute path; within the site no link is followed that leaves it."""
@@ -176,11 +193,16 @@ class ResourceDirectory:
         """Tell whether another generation became the current one since the directory was opened."""
         return isinstance(self._opened, int) and _generation_name(self._opened) != self._generation_name
 
-    def close(self) -> None:
-        """Close the generation; the directory itself is closed by who opened it."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self._generation is not None:
             os.close(self._generation)
             self._generation = None
+        if isinstance(self._opened, int):
+            os.close(self._opened)
+            self._opened = Missing()
 
     def _read_here(self, parent: int, name: str, own_link: str, inside: str, limit: int) -> Observation[FileBytes]:
         path = f"{self._path}/{inside}"
@@ -277,23 +299,26 @@ def _walk_from(start: int, names: list[str]) -> int | Missing | Unreadable:
     """Open a directory by names from an open one; the caller closes what is returned."""
     current = os.dup(start)
     for name in names:
-        if name == "..":
-            os.close(current)
-            return Unreadable("leads out of the site by `..`")
-        try:
-            following = os.open(name, _DIRECTORY, dir_fd=current)
-        except FileNotFoundError:
-            return Missing()
-        except OSError as error:
-            if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                is_link = _is_link(name, current)
-                what = "a symbolic link" if is_link else "not a directory"
-                return Unreadable(f"`{name}` on the way is {what}", is_behind_link=is_link)
-            return Unreadable(reason(error))
-        finally:
-            os.close(current)
+        following = Unreadable("leads out of the site by `..`") if name == ".." else _step(current, name)
+        os.close(current)
+        if not isinstance(following, int):
+            return following
         current = following
     return current
+
+
+def _step(parent: int, name: str) -> int | Missing | Unreadable:
+    """Open a directory in an open one, following no link."""
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        return Missing()
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            return Unreadable(reason(error))
+        is_link = _is_link(name, parent)
+    what = "a symbolic link" if is_link else "not a directory"
+    return Unreadable(f"`{name}` on the way is {what}", is_behind_link=is_link)
 
 
 def _is_link(name: str, parent: int) -> bool:
@@ -352,13 +377,14 @@ def _read_open(descriptor: int, limit: int) -> Found[FileBytes] | Unreadable:
 def _read_all(descriptor: int, expected: int, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
-    # One byte more than expected shows the end of a file that does not change with a second, empty read spared.
     while size <= limit:
-        part = os.read(descriptor, max(expected - size, 0) + 1)
-        if not part:
-            break
+        # One byte more than expected: where fewer come, the file has ended, and a second, empty read is spared.
+        wanted = max(expected - size, 0) + 1
+        part = os.read(descriptor, wanted)
         parts.append(part)
         size += len(part)
+        if len(part) < wanted:
+            break
     return b"".join(parts)
 
 

@@ -61,15 +61,20 @@ def single(data: bytes) -> Tlv:
 
 
 def _element(data: bytes, start: int) -> tuple[Tlv, int]:
+    tag, content, end = _header(data, start)
+    return Tlv(tag, data[content:end], data[start:end]), end
+
+
+def _header(data: bytes, start: int) -> tuple[int, int, int]:
+    """Read the head of an element: its tag, and where its content begins and ends."""
     if start + 2 > len(data):
         raise DerError("cut short")
-    tag, first = data[start], data[start + 1]
+    tag, length = data[start], data[start + 1]
     if tag & 0x1F == 0x1F:
         raise DerError("a tag of several octets")
     position = start + 2
-    length = first
-    if first & 0x80:
-        octets = first & 0x7F
+    if length & 0x80:
+        octets = length & 0x7F
         if not 1 <= octets <= 4 or position + octets > len(data):
             raise DerError("a length that is indefinite or too long")
         length = int.from_bytes(data[position : position + octets], "big")
@@ -77,7 +82,7 @@ def _element(data: bytes, start: int) -> tuple[Tlv, int]:
     end = position + length
     if end > len(data):
         raise DerError("cut short")
-    return Tlv(tag, data[position:end], data[start:end]), end
+    return tag, position, end
 
 
 def encode(tag: int, *contents: bytes) -> bytes:
@@ -151,23 +156,43 @@ class CertificateParts:
 @lru_cache(maxsize=64)
 def certificate_parts(certificate: bytes) -> CertificateParts:
     """Cut a DER certificate into its parts."""
-    parts = single(certificate).expect(SEQUENCE).children()
+    parts = list(_spans(certificate, *_inside(certificate, (0, len(certificate)))))
     if len(parts) != 3:
         raise DerError("a certificate without its parts")
-    fields = parts[0].expect(SEQUENCE).children()
-    if fields and fields[0].tag == CONTEXT_0:
+    fields = list(_spans(certificate, *_inside(certificate, parts[0])))
+    if fields and certificate[fields[0][0]] == CONTEXT_0:
         del fields[0]
     if len(fields) < 6:
         raise DerError("a certificate without its fields")
-    _, inner, issuer, _, subject, key_info, *others = fields
+    _, inner, issuer, _, subject, key_info, *others = (certificate[start:end] for start, end in fields)
     return CertificateParts(
-        issuer=issuer.encoded,
-        subject=subject.encoded,
-        subject_public_key_info=key_info.encoded,
-        inner_signature_algorithm=inner.encoded,
-        outer_signature_algorithm=parts[1].encoded,
-        listed_extensions=next((other for other in others if other.tag == CONTEXT_3), None),
+        issuer=issuer,
+        subject=subject,
+        subject_public_key_info=key_info,
+        inner_signature_algorithm=inner,
+        outer_signature_algorithm=certificate[slice(*parts[1])],
+        listed_extensions=next((single(other) for other in others if other[0] == CONTEXT_3), None),
     )
+
+
+def _inside(data: bytes, span: tuple[int, int]) -> tuple[int, int]:
+    """Tell where the content of a SEQUENCE begins and ends that fills a span of some bytes."""
+    tag, position, end = _header(data, span[0])
+    if end != span[1]:
+        raise DerError(f"{span[1] - end} bytes follow the end")
+    if tag != SEQUENCE:
+        raise DerError(f"tag {tag:#04x} where {SEQUENCE:#04x} belongs")
+    return position, end
+
+
+def _spans(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Tell where each element begins and ends; looking is all that it takes, where `elements` makes values."""
+    while start < end:
+        _, _, following = _header(data, start)
+        if following > end:
+            raise DerError("cut short")
+        yield start, following
+        start = following
 
 
 def _raw_extensions(listed: Tlv) -> Iterator[RawExtension]:
@@ -183,7 +208,10 @@ def _raw_extensions(listed: Tlv) -> Iterator[RawExtension]:
 
 def key_bits(subject_public_key_info: bytes) -> bytes:
     """Return the content of the BIT STRING subjectPublicKey, without the count of unused bits."""
-    fields = single(subject_public_key_info).expect(SEQUENCE).children()
+    fields = list(_spans(subject_public_key_info, *_inside(subject_public_key_info, (0, len(subject_public_key_info)))))
     if len(fields) != 2:
         raise DerError("a public key without its bits")
-    return fields[1].expect(BIT_STRING).content[1:]
+    tag, position, end = _header(subject_public_key_info, fields[1][0])
+    if tag != BIT_STRING:
+        raise DerError(f"tag {tag:#04x} where {BIT_STRING:#04x} belongs")
+    return subject_public_key_info[position + 1 : end]

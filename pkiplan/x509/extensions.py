@@ -237,7 +237,10 @@ class CertificateExtensions:
 
     def get(self, kind: type[ExtensionClass]) -> ExtensionClass | None:
         """Return the value of the first extension of a kind, as cryptography has it."""
-        return next((e.value for e in self._decoded if isinstance(e.value, kind)), None)
+        for extension in self._decoded:
+            if isinstance(extension.value, kind):
+                return extension.value
+        return None
 
     def all(self) -> tuple[Extension, ...]:
         """List all extensions as values of the model, in the order of the certificate."""

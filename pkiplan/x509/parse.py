@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast, get_args
@@ -14,7 +15,6 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from pkiplan.diagnostics import Diagnostic
@@ -56,16 +56,39 @@ class PemBlock:
 
     def load(self) -> x509.Certificate:
         """Parse the certificate."""
-        return _parsed(self.data)
+        return _parsed(self.data).certificate
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedCertificate:
+    """A certificate, its DER as it was read, and the SHA-256 of that in hex."""
+
+    certificate: x509.Certificate
+    encoded: bytes
+    fingerprint: str
 
 
 # A certificate is met several times in a row: in its own file, in its chains, when its signature is tried.
 @lru_cache(maxsize=64)
-def _parsed(block: bytes) -> x509.Certificate:
+def _parsed(block: bytes) -> EncodedCertificate:
     try:
-        return x509.load_pem_x509_certificate(block)
+        encoded = _strict_base64(block)
+        if encoded is None:
+            certificate = x509.load_pem_x509_certificate(block)
+            encoded = certificate.public_bytes(Encoding.DER)
+        else:
+            certificate = x509.load_der_x509_certificate(encoded)
     except _UNPARSABLE:
         raise _damaged("a certificate does not parse") from None
+    return EncodedCertificate(certificate, encoded, hashlib.sha256(encoded).hexdigest())
+
+
+def _strict_base64(block: bytes) -> bytes | None:
+    """Decode a block that is base64 and nothing else (RFC 7468, section 3, strict); None where it holds more."""
+    try:
+        return binascii.a2b_base64(b"".join(block.split(b"-----")[2].split()), strict_mode=True)
+    except ValueError:
+        return None
 
 
 def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
@@ -73,10 +96,9 @@ def load_pem_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
     return tuple(block.load() for block in pem_blocks(data))
 
 
-@lru_cache(maxsize=64)
-def fingerprint(certificate: x509.Certificate) -> str:
-    """Return the SHA-256 of a certificate's DER in hex."""
-    return certificate.fingerprint(SHA256()).hex()
+def read_pem_certificates(data: bytes) -> tuple[EncodedCertificate, ...]:
+    """Read every certificate of a PEM file as `load_pem_certificates` does, each with its encoding."""
+    return tuple(_parsed(block.data) for block in pem_blocks(data))
 
 
 @lru_cache(maxsize=64)
@@ -144,37 +166,70 @@ def certificate_facts(
     *,
     file: FileFacts,
     candidates: Sequence[CertificatePublicKeyTypes] = (),
-    certificates_in_file: int = 1,
 ) -> ObservedCertificate:
     """Describe a certificate as a value.
 
     Its signature is tried under each candidate key, and under its own where it is self-issued.
     """
+    encoded = certificate.public_bytes(Encoding.DER)
+    one = EncodedCertificate(certificate, encoded, hashlib.sha256(encoded).hexdigest())
+
+    def verified_by(own: SignerOf) -> frozenset[str]:
+        keys = [*candidates]
+        if own.key is not None and own.is_self_issued:
+            keys.append(own.key)
+        return frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key, own.parts))
+
+    return encoded_certificate_facts(one, file=file, verified_by=verified_by)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerOf:
+    """What is known of a certificate when it is asked who signed it: `key` and `spki_sha256` are its own."""
+
+    parts: der.CertificateParts
+    key: CertificatePublicKeyTypes | None
+    spki_sha256: str
+
+    @property
+    def is_self_issued(self) -> bool:
+        """Tell whether issuer and subject are one, as encoded (RFC 5280, 3.2)."""
+        return self.parts.issuer == self.parts.subject
+
+
+def encoded_certificate_facts(
+    one: EncodedCertificate,
+    *,
+    file: FileFacts,
+    verified_by: Callable[[SignerOf], frozenset[str]],
+    certificates_in_file: int = 1,
+) -> ObservedCertificate:
+    """Describe a certificate as a value; `verified_by` tells the digests of the keys under which it verifies."""
     try:
-        return _facts(certificate, file, candidates, certificates_in_file)
+        return _facts(one, file, verified_by, certificates_in_file)
     except _UNPARSABLE:
         raise _damaged("a certificate parses, but what it holds does not") from None
 
 
 def _facts(
-    certificate: x509.Certificate,
+    one: EncodedCertificate,
     file: FileFacts,
-    candidates: Sequence[CertificatePublicKeyTypes],
+    verified_by: Callable[[SignerOf], frozenset[str]],
     certificates_in_file: int,
 ) -> ObservedCertificate:
-    encoded = certificate.public_bytes(Encoding.DER)
-    parts = der.certificate_parts(encoded)
+    certificate = one.certificate
+    parts = der.certificate_parts(one.encoded)
     extensions = CertificateExtensions(certificate, parts)
     subject_key_id = extensions.get(x509.SubjectKeyIdentifier)
     authority_key_id = extensions.get(x509.AuthorityKeyIdentifier)
     own_key = public_key_of(certificate)
     own_spki = _own_spki(own_key, parts)
-    keys = [*candidates]
-    if own_key is not None and parts.issuer == parts.subject:
-        keys.append(own_key)
+    key_id = key_identifier_of_spki(parts.subject_public_key_info)
+    is_as_encoded_here = own_spki == parts.subject_public_key_info
+    own_digest = hashlib.sha256(own_spki).hexdigest()
     return ObservedCertificate(
         file=file,
-        fingerprint_sha256=fingerprint(certificate),
+        fingerprint_sha256=one.fingerprint,
         subject=parse_name(parts.subject),
         issuer=parse_name(parts.issuer),
         subject_der=parts.subject,
@@ -182,7 +237,7 @@ def _facts(
         serial=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        spki_sha256=hashlib.sha256(own_spki).hexdigest(),
+        spki_sha256=own_digest,
         key_spec=_key_spec(certificate, own_key),
         signature_digest=_signature_digest(certificate),
         signature_is_pss=isinstance(_signature_parameters(certificate), padding.PSS),
@@ -190,9 +245,9 @@ def _facts(
         subject_key_id=None if subject_key_id is None else subject_key_id.digest,
         authority_key_id=None if authority_key_id is None else authority_key_id.key_identifier,
         has_foreign_aki=authority_key_id is not None and authority_key_id.authority_cert_serial_number is not None,
-        key_id_of_key=key_identifier_of_spki(parts.subject_public_key_info),
-        key_id_when_signed=key_identifier_of_spki(own_spki),
-        verified_by=frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key, parts)),
+        key_id_of_key=key_id,
+        key_id_when_signed=key_id if is_as_encoded_here else key_identifier_of_spki(own_spki),
+        verified_by=verified_by(SignerOf(parts=parts, key=own_key, spki_sha256=own_digest)),
         version=certificate.version.value + 1,
         certificates_in_file=certificates_in_file,
         key_weakness=None if own_key is None else weakness(own_key),

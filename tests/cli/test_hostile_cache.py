@@ -74,7 +74,7 @@ def test_a_plan_says_the_same(
     applied.run("plan")
     applied.write(SITE.replace("days: 90", f"days: {days}"))
     home = applied.directory.parent
-    assert len(list((home / "cache/pkiplan").glob("*.facts"))) == 4
+    assert len(list((home / "cache/pkiplan").glob("*.facts"))) == 3
 
     damage(home / "cache/pkiplan", home / "state")
     told = _answer(applied)

@@ -256,11 +256,32 @@ def test_a_cache_spares_all_parsing_and_changes_no_answer(
     def unexpected(*_: object, **__: object) -> None:
         pytest.fail("parsed again")
 
-    for name in ("_certificate_facts", "_key_facts", "_verifies"):
+    for name in ("_certificate_facts", "_key_facts"):
         monkeypatch.setattr(inspect, name, unexpected)
-    monkeypatch.setattr("pkiplan.x509.parse.load_pem_certificates", unexpected)
+    monkeypatch.setattr("pkiplan.x509.parse.read_pem_certificates", unexpected)
 
     assert bench.observe() == first == plain
+
+
+def test_of_a_large_site_what_is_parsed_in_no_time_is_not_remembered(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pkiplan.state.observe.SMALL_SITE", 1)
+    plain = bench.observe()
+    bench.cache = _cache(tmp_path)
+    first = bench.observe()
+    bench.cache.save()
+    bench.cache = _cache(tmp_path)
+    kinds = {path.stem for path in (tmp_path / "cache").rglob("*.facts")}
+
+    def unexpected(*_: object, **__: object) -> None:
+        pytest.fail("verified again")
+
+    monkeypatch.setattr("pkiplan.x509.keys.signature_verifies", unexpected)
+
+    assert bench.observe() == first == plain
+    assert "signature" in kinds
+    assert "chain" not in kinds
 
 
 def _cache(path: Path) -> Cache:
