@@ -25,7 +25,7 @@ from pkiplan.model.tree import (
 )
 from pkiplan.render.ca_database import attributes_text, number_text
 from pkiplan.verify.certificate_fields import FieldDifference
-from pkiplan.verify.cnf_reading import Sections, check_harmless, is_within, value_of
+from pkiplan.verify.cnf_reading import Sections, check_harmless, leads_inside
 from pkiplan.verify.openssl_program import OpenSsl, run
 from pkiplan.x509 import der
 from pkiplan.x509.issue import Issuer
@@ -213,8 +213,7 @@ class Workshop:
             ("certificate", "-cert", "issuer.pem"),
             ("private_key", "-keyfile", "issuer-key.pem"),
         ):
-            path = value_of(self._subject.sections, section, key)
-            if path is None or not is_within(self._here, path):
+            if not leads_inside(self._subject.sections, section, key, self._here):
                 options.append(f" {option} {stand_in}")
         return "".join(options)
 

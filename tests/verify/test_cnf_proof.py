@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 
 from pkiplan.errors import PkiplanError
+from pkiplan.model.extensions import Extension, OtherExtension
 from pkiplan.model.keys import EdKeySpec, ExternalKey, ManagedKey, MlDsaKeySpec, RsaKeySpec
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
@@ -22,6 +23,7 @@ from pkiplan.render import render_cnf
 from pkiplan.verify import openssl_program
 from pkiplan.verify.certificate_fields import FieldDifference
 from pkiplan.verify.cnf_proof import CnfProof, Verdict, proof_result, prove_cnf, prove_site
+from pkiplan.verify.cnf_reading import read_cnf
 from pkiplan.verify.credentials import Credential
 from pkiplan.verify.openssl_program import find_openssl, identify
 from pkiplan.verify.results import Outcome
@@ -240,6 +242,12 @@ def test_a_certificate_that_is_not_the_declared_one_is_found_out(openssl: str) -
         "[ issued_by ]\ndatabase = a\\\\$dir",
         "[ issued_by ]\ndata\\\nbase = /tmp/index.txt",
         "nonsense",
+        "data\0 = x\nbase = /tmp/index.txt",
+        "[ issued_by ] = x",
+        "[ issued_by ] x",
+        "[ issued_by ]\nserial = file:/etc/hostname",
+        "proxyCertInfo = language:id-ppl-anyLanguage,policy:file:/etc/passwd",
+        "1.3.6.1.05.5.7.1.14 = critical,@further",
     ],
 )
 def test_a_cnf_that_reaches_out_of_the_site_is_not_run(line: str, openssl: str) -> None:
@@ -247,6 +255,30 @@ def test_a_cnf_that_reaches_out_of_the_site_is_not_run(line: str, openssl: str) 
 
     assert proof.verdict is Verdict.NOT_PROVED
     assert proof.why.startswith("openssl is not run with this cnf: ")
+
+
+def test_a_cnf_is_read_as_openssl_reads_it() -> None:
+    text = "\ufeffx = 1\n# so far \\\r\n[ a ]\r\n[ b ]\nk = v \\\r\r\n w\nl\x85 = z\xa0\n"
+
+    assert read_cnf(text) == {"default": {"x": "1"}, "b": {"k": "v  w", "l\x85": "z\xa0"}}
+
+
+@pytest.mark.parametrize(
+    "written", ["/etc/key.pem", "http://a/", "file:key.pem", "$policy", '"a"', "../../../../key.pem"]
+)
+def test_an_issuer_elsewhere_is_stood_in_for(written: str, openssl: str) -> None:
+    proof = prove(
+        WEB, openssl, lambda text: f"{text}\n[ issued_by ]\ncertificate = {written}\nprivate_key = {written}\n"
+    )
+
+    assert proof.verdict is Verdict.PROVED, proof
+
+
+def test_an_extension_that_may_read_a_file_is_taken_by_its_octets(openssl: str) -> None:
+    proxy = OtherExtension("1.3.6.1.5.5.7.1.14", bytes.fromhex("3008300606042a030405"))
+    web = leaf(extensions=(*LEAF_EXTENSIONS, Extension(proxy.oid, critical=True, value=proxy)))
+
+    assert prove(web, openssl).verdict is Verdict.PROVED
 
 
 @pytest.fixture
