@@ -8,7 +8,7 @@ from pkiplan.manifest import names
 from pkiplan.manifest.der_values import ASN1, DER, exactly_one
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated
 from pkiplan.manifest.problems import Problems, did_you_mean, shown
-from pkiplan.manifest.subject import is_oid, object_identifier
+from pkiplan.manifest.subject import holds_control_character, is_oid, object_identifier
 from pkiplan.manifest.tables import Key, Table, Wrapped
 from pkiplan.manifest.values import (
     INVALID,
@@ -116,7 +116,7 @@ def _notice(fields: dict[str, Any]) -> UserNotice:
 def _display_text(text: str) -> str:
     if not 1 <= len(text) <= 200:
         raise BadValueError(f"a notice has 1 to 200 characters, not {len(text)} (RFC 5280, 4.2.1.4)", code="too-long")
-    if any(not char.isprintable() for char in text):
+    if holds_control_character(text):
         raise BadValueError(f"a control character in the notice {shown(text)}", code="control-character")
     if text != text.strip():
         raise BadValueError(f"the notice {shown(text)} begins or ends with a blank", code="blank")
