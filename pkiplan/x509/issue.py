@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,11 +20,22 @@ from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509 import der, pkilint_rules
 from pkiplan.x509.extensions import CertificateExtensions, decode, encode
-from pkiplan.x509.keys import PrivateKey, PublicKey, generate_key, key_identifier, key_spec, spki_der, spki_sha256
+from pkiplan.x509.kept import Kept
+from pkiplan.x509.keys import (
+    PrivateKey,
+    PublicKey,
+    generate_key,
+    is_signed_with,
+    key_identifier,
+    key_spec,
+    spki_der,
+    spki_sha256,
+)
 from pkiplan.x509.lint import lint_certificate, lint_resource
 from pkiplan.x509.lint.keys import SMALLEST_RSA
 from pkiplan.x509.names import to_x509_name
 from pkiplan.x509.parse import certificate_facts
+from pkiplan.x509.pattern import NAMES_OID, OwnParts, Pattern, pattern_of
 from pkiplan.x509.unsound_keys import weakness
 
 # RFC 5280, 4.1.2.2: positive and at most 20 octets, of which the first bit is the sign.
@@ -39,6 +50,10 @@ _DIGESTS: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
     "sha384": hashes.SHA384,
     "sha512": hashes.SHA512,
 }
+
+# All but the names are shared by the certificates of a profile.
+_PATTERNS: Kept[Pattern] = Kept()
+_ENCODED: Kept[x509.Extension[x509.ExtensionType]] = Kept()
 
 _NO_FILE = FileFacts(sha256="", mode=0, uid=0, gid=0, owner="", group="")
 
@@ -128,20 +143,66 @@ def sign(linted: LintedRequest, signing_key: PrivateKey) -> x509.Certificate:
     """Sign a linted request, and make sure of the certificate before it is handed out."""
     request = linted.request
     signer = request.public_key if request.issuer is None else request.issuer.public_key
-    if spki_der(signing_key.public_key()) != spki_der(signer):
+    if not _is_same(signing_key.public_key(), signer):
         raise _failure(request.resource, "the signing key is not the issuer's")
     spec = key_spec(signer)
     # Of a kind of key that we cannot make there is no throw-away one.
     must_rehearse = request.resource.is_authority
     rehearsed = _rehearse(request, spec) if must_rehearse and not isinstance(spec, OtherKey) else None
     certificate = _sign(request, signing_key, spec)
-    observed = certificate_facts(certificate, file=_NO_FILE, candidates=(signer,))
-    _compare(observed, request, signer)
+    observed = _examined(certificate, request, signer)
     if rehearsed is None:
         _refuse_unsound(certificate, observed, request)
     elif rehearsed.tbs_certificate_bytes != certificate.tbs_certificate_bytes:
         raise _failure(request.resource, "what was signed is not what was linted")
     return certificate
+
+
+def _is_same(one: PublicKey, other: PublicKey) -> bool:
+    return one == other or spki_der(one) == spki_der(other)
+
+
+def _examined(certificate: x509.Certificate, request: CertificateRequest, signer: PublicKey) -> ObservedCertificate:
+    """Describe what was signed, and make sure that it is what was asked for.
+
+    The first certificate of a profile is read and compared, value by value. Those after it, of the same issuer, are
+    what was asked for where their bytes are what this pattern makes of the request; any other is read as well.
+    """
+    if request.issuer is None:
+        return _read_and_compared(certificate, request, signer)
+    resource, encoded = request.resource, certificate.public_bytes(Encoding.DER)
+    shared = tuple(extension for extension in resource.extensions if extension.oid != NAMES_OID)
+    own = OwnParts(
+        serial=request.serial,
+        not_before=request.not_before,
+        not_after=request.not_after,
+        subject=resource.subject,
+        public_key=request.public_key,
+        spki=spki_der(request.public_key),
+        names=next((extension for extension in resource.extensions if extension.oid == NAMES_OID), None),
+    )
+    key = (resource.digest, resource.rsa_pss, own.names is None, id(request.issuer), *map(id, shared))
+    pattern = _PATTERNS.find(key)
+    signed_part = None if pattern is None else pattern.signed_part(own)
+    if (
+        pattern is not None
+        and signed_part is not None
+        and encoded == pattern.certificate(signed_part, certificate.signature)
+        and is_signed_with(certificate, signer, signed_part)
+    ):
+        return pattern.facts(encoded, own, frozenset({spki_sha256(signer)}))
+    observed = _read_and_compared(certificate, request, signer)
+    if pattern is None and (new := pattern_of(encoded, observed, own)) is not None:
+        _PATTERNS.keep(key, (request.issuer, shared), new)
+    return observed
+
+
+def _read_and_compared(
+    certificate: x509.Certificate, request: CertificateRequest, signer: PublicKey
+) -> ObservedCertificate:
+    observed = certificate_facts(certificate, file=_NO_FILE, candidates=(signer,))
+    _compare(observed, request, signer)
+    return observed
 
 
 def _rehearse(request: CertificateRequest, spec: KeySpec) -> x509.Certificate:
@@ -174,18 +235,13 @@ def _sign(request: CertificateRequest, signing_key: PrivateKey, signer: Observed
 def _build(request: CertificateRequest, signing_key: PrivateKey, signer: ObservedKeySpec) -> x509.Certificate:
     resource = request.resource
     subject = to_x509_name(resource.subject)
-    issuer = subject if request.issuer is None else x509.Name.from_bytes(request.issuer.subject_der)
+    issuer = subject if request.issuer is None else _encoded_name(request.issuer.subject_der)
     builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(request.public_key)
+        x509.CertificateBuilder(issuer, subject, request.public_key, extensions=_extensions(request))
         .serial_number(request.serial)
         .not_valid_before(request.not_before)
         .not_valid_after(request.not_after)
     )
-    for value, critical in _extensions(request):
-        builder = builder.add_extension(value, critical)
     digest = None if resource.digest is None else _DIGESTS[resource.digest]()
     if _is_pss(resource, signer) and digest is not None:
         # RFC 4055, 3.1: MGF1 with the same hash, and a salt as long as the hash.
@@ -199,17 +255,34 @@ def _is_pss(resource: Resource, signer: ObservedKeySpec) -> bool:
     return resource.rsa_pss and isinstance(signer, RsaKeySpec)
 
 
-def _extensions(request: CertificateRequest) -> list[tuple[x509.ExtensionType, bool]]:
+@lru_cache(maxsize=64)
+def _encoded_name(encoded: bytes) -> x509.Name:
+    return x509.Name.from_bytes(encoded)
+
+
+def _extensions(request: CertificateRequest) -> list[x509.Extension[x509.ExtensionType]]:
     """List the extensions in the order of `EXTENSION_OIDS`, others by OID; key identifiers are never critical."""
     own_id = key_identifier(request.public_key)
     issuer_id = own_id if request.issuer is None else request.issuer.key_id
-    by_oid: dict[str, tuple[x509.ExtensionType, bool]] = {
-        extension.oid: (encode(extension.value), extension.critical) for extension in request.resource.extensions
-    }
-    by_oid[EXTENSION_OIDS["subject_key_identifier"]] = (x509.SubjectKeyIdentifier(own_id), False)
-    by_oid[EXTENSION_OIDS["authority_key_identifier"]] = (x509.AuthorityKeyIdentifier(issuer_id, None, None), False)
-    known = [oid for oid in EXTENSION_OIDS.values() if oid in by_oid]
-    return [by_oid[oid] for oid in (*known, *sorted(by_oid.keys() - set(known)))]
+    key_ids = x509.SubjectKeyIdentifier(own_id), x509.AuthorityKeyIdentifier(issuer_id, None, None)
+    by_oid = {extension.oid: _encoded(extension) for extension in request.resource.extensions}
+    by_oid |= {key_id.oid.dotted_string: x509.Extension(key_id.oid, False, key_id) for key_id in key_ids}
+    return [by_oid[oid] for oid in _in_order(frozenset(by_oid))]
+
+
+@lru_cache(maxsize=64)
+def _in_order(oids: frozenset[str]) -> tuple[str, ...]:
+    known = [oid for oid in EXTENSION_OIDS.values() if oid in oids]
+    return (*known, *sorted(oids.difference(known)))
+
+
+def _encoded(extension: Extension) -> x509.Extension[x509.ExtensionType]:
+    return _ENCODED.get(id(extension), extension, lambda: _encode(extension))
+
+
+def _encode(extension: Extension) -> x509.Extension[x509.ExtensionType]:
+    value = encode(extension.value)
+    return x509.Extension(value.oid, extension.critical, value)
 
 
 def _compare(observed: ObservedCertificate, request: CertificateRequest, signer: PublicKey) -> None:
@@ -257,8 +330,7 @@ def _differences(observed: ObservedCertificate, request: CertificateRequest, sig
 
 def _as_decoded(extension: Extension) -> Extension:
     """Give an extension the form in which it is read back: sets sorted, names in their usual spelling."""
-    value = encode(extension.value)
-    return decode(x509.Extension(x509.ObjectIdentifier(extension.oid), extension.critical, value))
+    return decode(_encoded(extension))
 
 
 def _as_sets(name: DistinguishedName) -> list[frozenset[object]]:

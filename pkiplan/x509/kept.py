@@ -22,11 +22,21 @@ class Kept(Generic[Worked]):
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[object, Worked]] = {}
 
-    def get(self, key: Hashable, named: object, make: Callable[[], Worked]) -> Worked:
-        """Return what was made for a key before, else make it; `named` is everything that the key names by `id`."""
+    def find(self, key: Hashable) -> Worked | None:
+        """Return what was kept for a key, or None."""
         known = self._known.get(key)
+        return None if known is None else known[1]
+
+    def keep(self, key: Hashable, named: object, worked: Worked) -> None:
+        """Keep a result; `named` is everything that the key names by `id`."""
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[key] = (named, worked)
+
+    def get(self, key: Hashable, named: object, make: Callable[[], Worked]) -> Worked:
+        """Return what was kept for a key, else make it and keep it."""
+        known = self.find(key)
         if known is None:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            known = self._known[key] = (named, make())
-        return known[1]
+            known = make()
+            self.keep(key, named, known)
+        return known

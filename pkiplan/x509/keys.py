@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from cryptography import x509
@@ -106,6 +107,8 @@ def key_identifier(public_key: CertificatePublicKeyTypes) -> bytes:
     return key_identifier_of_spki(spki_der(public_key))
 
 
+# It stands in a certificate, and is compared with what stands there.
+@lru_cache(maxsize=64)
 def key_identifier_of_spki(subject_public_key_info: bytes) -> bytes:
     """Return the key identifier of an encoded public key."""
     return hashlib.sha1(der.key_bits(subject_public_key_info), usedforsecurity=False).digest()
@@ -135,13 +138,21 @@ def signature_verifies(
         parts = parts or der.certificate_parts(certificate.public_bytes(Encoding.DER))
         if parts.inner_signature_algorithm != parts.outer_signature_algorithm:
             return False  # RFC 5280, 4.1.1.2: both MUST name the same algorithm
-        return _verify(certificate, public_key)
+        return is_signed_with(certificate, public_key, certificate.tbs_certificate_bytes)
+    except (ValueError, TypeError):
+        return False
+
+
+def is_signed_with(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes, signed: bytes) -> bool:
+    """Tell whether the signature in a certificate is that of a key over what is `signed`, by its outer algorithm."""
+    try:
+        return _verify(certificate, public_key, signed)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
 
 
-def _verify(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes) -> bool:
-    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+def _verify(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes, signed: bytes) -> bool:
+    signature = certificate.signature
     parameters = certificate.signature_algorithm_parameters
     match public_key:
         case rsa.RSAPublicKey():

@@ -34,9 +34,13 @@ _STRING_TYPES: dict[StringType, _ASN1Type] = {
 
 def to_x509_name(name: DistinguishedName) -> x509.Name:
     """Encode a distinguished name; the string types are those of `ATTRIBUTE_TYPES`, UTF8String for others."""
-    return x509.Name(
-        [x509.RelativeDistinguishedName([_to_x509_attribute(attribute) for attribute in rdn]) for rdn in name.rdns]
-    )
+    return x509.Name([_to_x509_rdn(rdn) for rdn in name.rdns])
+
+
+# Organization and country are those of the whole site.
+@lru_cache(maxsize=256)
+def _to_x509_rdn(rdn: tuple[NameAttribute, ...]) -> x509.RelativeDistinguishedName:
+    return x509.RelativeDistinguishedName([_to_x509_attribute(attribute) for attribute in rdn])
 
 
 def _to_x509_attribute(attribute: NameAttribute) -> x509.NameAttribute[str | bytes]:

@@ -151,7 +151,8 @@ def lint(
     for name, rule in (LINTS if of_form else _OTHER_LINTS).items():
         if name in disabled:
             continue
-        for told in of_form.get(name, ()) if isinstance(rule, FormLint) else rule.rule(subject):
+        of_rule = of_form.get(name)
+        for told in rule.rule(subject) if of_rule is None else of_rule:
             problem = told if isinstance(told, Problem) else Problem(told)
             hint = problem.hint if subject.surroundings is None else ""
             found.append(
@@ -168,9 +169,9 @@ def lint(
 
 @lru_cache(maxsize=1024)
 def _problems_of_form(form: Form) -> Mapping[str, tuple[Problem | str, ...]]:
-    """Give what is wrong with a form by the names of the rules that say so."""
+    """Give what each rule for forms says of one; empty where all is well with it."""
     told = {name: tuple(rule.rule(form)) for name, rule in LINTS.items() if isinstance(rule, FormLint)}
-    return {name: problems for name, problems in told.items() if problems}
+    return told if any(told.values()) else {}
 
 
 def lint_resource(resource: Resource, above: tuple[Resource, ...] = ()) -> tuple[Diagnostic, ...]:

@@ -123,22 +123,15 @@ class Form:
 class Subject(Form):
     """What the rules look at: one certificate as declared or as it is, and the authorities above.
 
-    `form` is what it shares with others. `observed` is a certificate that exists; of one in a file its `surroundings`
-    are known.
+    `form` is what it shares with others. `names` are its subject alternative names. `observed` is a certificate that
+    exists; of one in a file its `surroundings` are known.
     """
 
     form: Form
     name: DistinguishedName
+    names: tuple[GeneralName, ...]
     observed: ObservedCertificate | None = None
     surroundings: Surroundings | None = None
-
-    @property
-    def names(self) -> tuple[GeneralName, ...]:
-        """List the subject alternative names."""
-        for extension in self.extensions:
-            if isinstance(extension.value, SubjectAltName):
-                return extension.value.names
-        return ()
 
 
 # Most certificates of a site are of a few forms, and beneath a few authorities.
@@ -246,6 +239,7 @@ def _subject(
         authorities=authorities,
         form=form,
         name=name,
+        names=next((e.value.names for e in extensions if isinstance(e.value, SubjectAltName)), ()),
         observed=observed,
         surroundings=surroundings,
     )
