@@ -14,6 +14,7 @@ from datetime import datetime
 
 from pkiplan.apply import filesystem
 from pkiplan.apply.filesystem import PUBLIC
+from pkiplan.apply.outcomes import in_one_line
 from pkiplan.apply.tree import Tree
 from pkiplan.errors import PkiplanError
 from pkiplan.model.names import DistinguishedName
@@ -113,13 +114,13 @@ class CaDatabase:
             index = b""
         index = _without_half_a_line(opened, index)
         self._ends_with_newline = not index or index.endswith(b"\n")
-        self._index_is_unsynced = True
         self.serials.update(entry.serial for entry in parse_index(index.decode("utf-8", "surrogateescape")))
         self._set_attributes(opened)
         for name, number in ((SERIAL_FILE, random_serial(self.serials)), (CRL_NUMBER_FILE, FIRST_CRL_NUMBER)):
             if filesystem.file_facts(opened, name) is None:
                 self._replace(opened, name, number_text(number).encode())
         filesystem.make_directory(opened, NEW_CERTIFICATES_DIRECTORY)
+        self._index_is_unsynced = True  # not before there is all that `sync` asks for
 
     def _set_attributes(self, opened: int) -> None:
         before = _content(opened, INDEX_ATTRIBUTES_FILE, LARGEST_INDEX)
@@ -184,7 +185,7 @@ def _content(parent: int, name: str, limit: int) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise PkiplanError.of(f"{name}: {(error.strerror or '').lower()}", code="ca-database") from None
+        raise PkiplanError.of(in_one_line(error), code="ca-database") from None
 
 
 @contextmanager

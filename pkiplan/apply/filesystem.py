@@ -12,8 +12,9 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,6 +26,38 @@ _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
 
 # Nothing of ours has that name. Any other failure to look does not mean that nothing is there.
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _naming(call: Callable[P, T]) -> Callable[P, T]:
+    """Name the whole path in what a call raises, which knows an open directory and at most a name in it."""
+
+    @functools.wraps(call)
+    def named(*arguments: P.args, **named_arguments: P.kwargs) -> T:
+        try:
+            return call(*arguments, **named_arguments)
+        except OSError as error:
+            raise _with_path(error, *arguments[:2]) from None
+
+    return named
+
+
+def _with_path(error: OSError, directory: object, name: object = None) -> OSError:
+    if not os.path.isabs(str(error.filename)):
+        error.filename = path_of(directory, name if isinstance(name, str) else ".")
+    return error
+
+
+def path_of(directory: object, name: str) -> str:
+    """Return the whole path of a name in an open directory, for people; the name alone where that is not known."""
+    try:
+        path = os.readlink(f"/proc/self/fd/{directory}")
+    except OSError:
+        return name
+    return path if name == "." else f"{path}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +80,10 @@ PUBLIC = Placement(0o644)
 
 def open_directory(name: str, parent: int | None = None) -> int:
     """Open a directory that is no link; the caller closes it."""
-    return os.open(name, _DIRECTORY, dir_fd=parent)
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except OSError as error:
+        raise _with_path(error, parent, name) from None
 
 
 def open_root(path: str) -> int:
@@ -60,6 +96,7 @@ def close(descriptor: int) -> None:
     os.close(descriptor)
 
 
+@_naming
 def make_directory(parent: int, name: str, mode: int = 0o700) -> bool:
     """Make a directory with this very mode, whatever the umask; return whether it was not there before."""
     try:
@@ -97,6 +134,7 @@ def make_path(path: str, mode: int) -> None:
         os.close(descriptor)
 
 
+@_naming
 def set_directory_placement(parent: int, name: str, placement: Placement) -> None:
     """Give a directory its mode and group, where it has others."""
     with _opened(parent, name, _DIRECTORY) as descriptor:
@@ -108,6 +146,7 @@ def set_directory_placement(parent: int, name: str, placement: Placement) -> Non
             os.fchmod(descriptor, placement.mode)
 
 
+@_naming
 def widen_directory(descriptor: int, mode: int) -> None:
     """Add permissions to an open directory, where it lacks them."""
     before = stat.S_IMODE(os.fstat(descriptor).st_mode)
@@ -115,26 +154,37 @@ def widen_directory(descriptor: int, mode: int) -> None:
         os.fchmod(descriptor, before | mode)
 
 
+@_naming
 def create_file(parent: int, name: str, content: bytes, placement: Placement) -> None:
     """Write a new file that at no instant is more open than it shall be, and read it back; it is not synced yet."""
     # A file that will be given away is the process's own alone until it is.
     first_mode = placement.mode & 0o600 if placement.is_given_away else placement.mode
     descriptor = os.open(name, _NEW_FILE, first_mode, dir_fd=parent)
     try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        if os.pread(descriptor, len(content) + 1, 0) != content:
-            raise OSError(errno.EIO, "does not hold what was written to it", name)
-        if placement.is_given_away:
-            os.fchown(descriptor, _number(placement.uid), _number(placement.gid))
-        # The umask may have taken bits away; it never adds any.
-        if placement.is_given_away or stat.S_IMODE(os.fstat(descriptor).st_mode) != placement.mode:
-            os.fchmod(descriptor, placement.mode)
+        _fill(descriptor, content, placement)
+    except OSError:
+        # It is ours, and not what it should be: on a full disk an empty file would stay in its place.
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=parent)
+        raise
     finally:
         os.close(descriptor)
 
 
+def _fill(descriptor: int, content: bytes, placement: Placement) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    if os.pread(descriptor, len(content) + 1, 0) != content:
+        raise OSError(errno.EIO, "does not hold what was written to it")
+    if placement.is_given_away:
+        os.fchown(descriptor, _number(placement.uid), _number(placement.gid))
+    # The umask may have taken bits away; it never adds any.
+    if placement.is_given_away or stat.S_IMODE(os.fstat(descriptor).st_mode) != placement.mode:
+        os.fchmod(descriptor, placement.mode)
+
+
+@_naming
 def append(parent: int, name: str, content: bytes, placement: Placement) -> None:
     """Add to the end of a file in one write, and make the file where there is none; it is not synced yet."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -154,12 +204,14 @@ def append(parent: int, name: str, content: bytes, placement: Placement) -> None
         os.close(descriptor)
 
 
+@_naming
 def shorten(parent: int, name: str, size: int) -> None:
     """Cut off what stands in a file after so many bytes."""
     with _opened(parent, name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC) as descriptor:
         os.ftruncate(descriptor, size)
 
 
+@_naming
 def read_file(parent: int, name: str, limit: int) -> bytes:
     """Read a regular file that is no link."""
     with _opened(parent, name, _READ) as descriptor:
@@ -176,13 +228,16 @@ def read_file(parent: int, name: str, limit: int) -> bytes:
         return b"".join(parts)
 
 
+@_naming
 def link_or_copy(source: int, source_name: str, target: int, target_name: str, limit: int) -> None:
     """Put a file in a second place: by a hard link, else by a copy with the same mode."""
     try:
         os.link(source_name, target_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     except OSError as error:
+        if error.errno == errno.ENOENT:
+            raise  # the source is gone
         if error.errno not in _NO_LINKS:
-            raise
+            raise _with_path(error, target, target_name) from None
     else:
         return
     facts = os.stat(source_name, dir_fd=source, follow_symlinks=False)
@@ -190,11 +245,13 @@ def link_or_copy(source: int, source_name: str, target: int, target_name: str, l
     create_file(target, target_name, content, Placement(stat.S_IMODE(facts.st_mode)))
 
 
+@_naming
 def make_link(parent: int, name: str, target: str) -> None:
     """Make a symbolic link where nothing is."""
     os.symlink(target, name, dir_fd=parent)
 
 
+@_naming
 def replace_link(parent: int, name: str, target: str, temporary: str) -> None:
     """Make a name a symbolic link in one step, whatever file or link it was before."""
     with contextlib.suppress(FileNotFoundError):
@@ -203,17 +260,20 @@ def replace_link(parent: int, name: str, target: str, temporary: str) -> None:
     os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
+@_naming
 def rename(parent: int, old: str, new: str, new_parent: int | None = None) -> None:
     """Rename in one step; a file of the new name is replaced."""
     os.rename(old, new, src_dir_fd=parent, dst_dir_fd=parent if new_parent is None else new_parent)
 
 
+@_naming
 def unlink(parent: int, name: str) -> None:
     """Remove a file or link; one that is gone already is no matter."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
 
 
+@_naming
 def remove_directory_if_empty(parent: int, name: str) -> None:
     """Remove a directory that holds nothing; leave any other."""
     try:
@@ -223,6 +283,7 @@ def remove_directory_if_empty(parent: int, name: str) -> None:
             raise
 
 
+@_naming
 def remove_tree(parent: int, name: str) -> None:
     """Remove a file, a link, or a directory with what it holds; links in it are removed, never followed."""
     try:
@@ -239,17 +300,20 @@ def remove_tree(parent: int, name: str) -> None:
         os.rmdir(name, dir_fd=parent)
 
 
+@_naming
 def sync_file(parent: int, name: str) -> None:
     """Put a file's content on the disk."""
     with _opened(parent, name, _READ) as descriptor:
         os.fsync(descriptor)
 
 
+@_naming
 def sync_directory(descriptor: int) -> None:
     """Put a directory's names on the disk."""
     os.fsync(descriptor)
 
 
+@_naming
 def sync_file_system(descriptor: int) -> bool:
     """Put everything on the disk that was written to the file system of an open directory, in one go.
 
@@ -266,6 +330,7 @@ def sync_file_system(descriptor: int) -> bool:
     return True
 
 
+@_naming
 def device_of(parent: int, name: str) -> int:
     """Return the number of the device that a name lies on."""
     return os.stat(name, dir_fd=parent, follow_symlinks=False).st_dev
@@ -282,11 +347,13 @@ def _syncfs_tells_errors() -> bool:
     return hasattr(ctypes.CDLL(None), "syncfs")
 
 
+@_naming
 def names_in(directory: int) -> list[str]:
     """List the names in an open directory, sorted."""
     return sorted(os.listdir(directory))
 
 
+@_naming
 def link_target(parent: int, name: str) -> str | None:
     """Return what a symbolic link holds, or None where nothing, or something else, has that name."""
     try:
@@ -297,6 +364,7 @@ def link_target(parent: int, name: str) -> str | None:
         raise
 
 
+@_naming
 def file_facts(parent: int, name: str) -> os.stat_result | None:
     """Return the facts of a name itself, not of what it may link to, or None where there is nothing."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from pkiplan.apply import filesystem
 from pkiplan.apply.file_writes import FileWrite
 from pkiplan.apply.work import Work, exporting, naming_passphrases, read_absolute
 from pkiplan.cache.memory import KeyFacts
@@ -93,4 +94,5 @@ def is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:
 
 def _destination(key: ManagedKey, passphrase: bytes | None, parent: int, name: str) -> KeyDestination:
     # It is put on the disk with everything else of its group, before anything is switched.
-    return KeyDestination(path=name, storage=key, passphrase=passphrase, dir_fd=parent, sync=False)
+    path = filesystem.path_of(parent, name)
+    return KeyDestination(path=path, storage=key, passphrase=passphrase, dir_fd=parent, sync=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -13,12 +14,15 @@ from filelock import FileLock, Timeout
 
 from pkiplan.apply import filesystem
 from pkiplan.apply.journal import recover
+from pkiplan.apply.outcomes import in_one_line
 from pkiplan.apply.processes import host_name, own_pid
 from pkiplan.apply.tree import open_tree
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import LockedError, PkiplanError
 from pkiplan.model.site import Site
 from pkiplan.model.tree import CONTROL_DIRECTORY, JOURNAL_FILE, LOCK_FILE, LOCK_HOLDER_FILE
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextlib.contextmanager
@@ -41,9 +45,10 @@ def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
         finally:
             tree.close()
     except OSError as error:
+        hint = "pkiplan writes here; see that the directory can be written by this user"
         raise PkiplanError.of(
-            f"cannot lock {site.directory}: {error.strerror or error}",
-            hint="pkiplan writes here; see that the directory can be written by this user",
+            f"cannot lock {site.directory}: {in_one_line(error)}",
+            hint="make room there" if error.errno in _FULL else hint,
             code="lock",
         ) from None
     try:
@@ -97,9 +102,8 @@ def _recovered(site: Site) -> tuple[str, ...]:
         finally:
             tree.close()
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
         raise PkiplanError.of(
-            f"cannot look for, or finish, an interrupted apply: {where}{(error.strerror or '').lower()}", code="journal"
+            f"cannot look for, or finish, an interrupted apply: {in_one_line(error)}", code="journal"
         ) from None
 
 

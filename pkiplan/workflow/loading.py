@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,8 @@ def init(directory: str, shape: str) -> tuple[str, ...]:
             _write_new(ignore, "# pkiplan's lock, journal and last plan\n.pkiplan/\n")
             written.append(ignore)
     except OSError as error:
-        raise PkiplanError.of(f"cannot write {error.filename}: {error.strerror}", code="not-writable") from None
+        why = (error.strerror or type(error).__name__).lower()
+        raise PkiplanError.of(f"cannot write {error.filename or directory}: {why}", code="not-writable") from None
     return tuple(written)
 
 
@@ -170,5 +172,12 @@ def _refuse_existing(path: str) -> None:
 
 
 def _write_new(path: str, text: str) -> None:
-    with open(path, "x", encoding="utf-8") as file:
-        file.write(text)
+    """Write a file where there is none, whole or not at all."""
+    file = open(path, "x", encoding="utf-8")  # noqa: SIM115 - one that cannot be made is not ours to remove
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(path)
+        raise OSError(error.errno, error.strerror, path) from None

@@ -136,7 +136,7 @@ def test_a_failing_disk_leaves_no_half_key(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, call, fail)
     before = os.umask(0o777)  # so that fchmod has something to do
     try:
-        with pytest.raises(KeyMaterialError, match="cannot be written: No space left on device") as caught:
+        with pytest.raises(KeyMaterialError, match="cannot be written: no space left on device") as caught:
             BACKEND.generate(EC, destination(tmp_path / "key.pem"))
     finally:
         os.umask(before)
