@@ -10,6 +10,7 @@ from pkiplan.verify.results import UNREACHABLE, CheckResult, Expected, Outcome, 
 _MADE_ANEW = "`pkiplan plan` shows which file is missing, damaged or not as it was written; `pkiplan apply` mends it"
 _PAIR = "`pkiplan plan` holds key and certificate against each other; `--replace ADDRESS --rekey` makes a new pair"
 _MANIFEST = "change what the manifest says of this certificate or of an authority above it, then plan and apply"
+_CNF = "`pkiplan apply` writes an openssl.cnf anew that was edited; a certificate that was adopted need not follow its cnf"
 _SERVER = "let the server read its files anew, and see that it serves this certificate's fullchain.pem"
 
 _BY_REASON = {
@@ -33,6 +34,7 @@ _BY_REASON = {
     reasons.OTHER_CHAIN_SERVED: _SERVER,
     UNREACHABLE: "see whether the endpoint is up, and what `connect:` and `starttls:` of the rule say",
     reasons.NO_CLIENT_CERTIFICATE: "the server demands a client certificate: name the `client` in the rule",
+    reasons.CNF_DIFFERS: _CNF,
     reasons.HTTP_STATUS: "the server refuses this client: name another `client` in the rule, or change what it trusts",
 }
 _TRACE = "`pkiplan verify --trace ADDRESS` shows the handshake message by message"

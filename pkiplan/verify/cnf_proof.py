@@ -45,13 +45,12 @@ from pkiplan.verify.cnf_reading import Sections, UnreadableCnfError, read_cnf, v
 from pkiplan.verify.cnf_workshop import PROOF_CNF, DiffersError, NotProvedError, Subject, Workshop, spec_of
 from pkiplan.verify.credentials import Credential, UnusableError, parse_pem
 from pkiplan.verify.openssl_program import OpenSsl, UnusableProgramError, find_openssl, identify
-from pkiplan.verify.reasons import NOT_SUPPORTED
+from pkiplan.verify.reasons import CNF_DIFFERS, NOT_SUPPORTED
 from pkiplan.verify.results import ACCEPTED, CheckResult, Expected, Outcome, Reason, VerifyReport, report_of
 from pkiplan.x509.private_keys import RSASSA_PSS_OID
 
 CHECK = "openssl-cnf"
 CONTROL_CHECK = "openssl-cnf-control"
-DIFFERS_REASON = "cnf-differs"
 
 # The first version that has all the options used here, the first whose `x509` takes dates, the first with ML-DSA.
 OLDEST_VERSION = (1, 1, 1)
@@ -153,7 +152,7 @@ def prove_site(
                     check=CONTROL_CHECK,
                     target="with another extension",
                     expected=Expected.REFUSED,
-                    expected_reason=DIFFERS_REASON,
+                    expected_reason=CNF_DIFFERS,
                 )
             )
             break
@@ -194,7 +193,7 @@ def proof_result(proof: CnfProof) -> CheckResult:
     """Give a proof the shape of every other result of verification."""
     outcome, reason = Outcome.ACCEPTED, ACCEPTED
     if proof.verdict is Verdict.DIFFERS:
-        outcome, reason = Outcome.REFUSED, Reason(DIFFERS_REASON, "; ".join(map(str, proof.differences)))
+        outcome, reason = Outcome.REFUSED, Reason(CNF_DIFFERS, "; ".join(map(str, proof.differences)))
     elif proof.verdict is Verdict.NOT_PROVED:
         outcome, reason = Outcome.NOT_RUN, Reason(NOT_SUPPORTED, f"not proved: {proof.why}")
     return CheckResult(

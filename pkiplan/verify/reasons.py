@@ -27,6 +27,7 @@ OTHER_CHAIN_SERVED = "other-chain-served"
 HANDSHAKE_FAILED = "handshake-failed"
 CERTIFICATE_REJECTED = "certificate-rejected"
 HTTP_STATUS = "http-status"
+CNF_DIFFERS = "cnf-differs"
 
 # Reasons for not running.
 KEY_NOT_HERE = "key-not-here"

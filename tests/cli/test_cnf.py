@@ -52,6 +52,7 @@ def test_a_value_changed_on_disk_fails_the_proof(
 
     assert ran.status == 3
     assert told in ran.out
+    assert "What to do:\n  * `pkiplan apply` writes an openssl.cnf anew that was edited" in ran.out
     # The next apply writes the file anew.
     assert applied.run("apply", "--yes", "--no-verify").status == 0
     assert applied.run("verify", "--cnf").status == 0
