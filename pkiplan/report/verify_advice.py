@@ -10,7 +10,9 @@ from pkiplan.verify.results import UNREACHABLE, CheckResult, Expected, Outcome, 
 _MADE_ANEW = "`pkiplan plan` shows which file is missing, damaged or not as it was written; `pkiplan apply` mends it"
 _PAIR = "`pkiplan plan` holds key and certificate against each other; `--replace ADDRESS --rekey` makes a new pair"
 _MANIFEST = "change what the manifest says of this certificate or of an authority above it, then plan and apply"
-_CNF = "`pkiplan apply` writes an openssl.cnf anew that was edited; a certificate that was adopted need not follow its cnf"
+_CNF = (
+    "`pkiplan apply` writes an openssl.cnf anew that was edited; a certificate that was adopted need not follow its cnf"
+)
 _SERVER = "let the server read its files anew, and see that it serves this certificate's fullchain.pem"
 
 _BY_REASON = {

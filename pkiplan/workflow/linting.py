@@ -53,7 +53,11 @@ def _refuse_unknown(disabled: Sequence[str]) -> None:
 def _findings(
     one: FileCertificate, everyone: Sequence[FileCertificate], now: datetime, disabled: Sequence[str]
 ) -> Iterator[Diagnostic]:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     from pkiplan.x509 import pkilint_rules
+    from pkiplan.x509.der import certificate_parts
+    from pkiplan.x509.keys import names_its_curve
     from pkiplan.x509.lint import ON_THE_COMMAND_LINE, lint_file_certificate
     from pkiplan.x509.lint.subject import Surroundings
 
@@ -62,6 +66,9 @@ def _findings(
         now=now,
         namesakes=tuple(other for other in facts if other.subject_der == one.facts.issuer_der),
         predecessor=_predecessor(one, everyone),
+        names_its_curve=names_its_curve(
+            certificate_parts(one.certificate.public_bytes(Encoding.DER)).subject_public_key_info
+        ),
     )
     above = tuple(issuers_above(one.facts, facts))
     yield from lint_file_certificate(one.facts, above, surroundings, what=one.title, place=one.place, disabled=disabled)

@@ -50,6 +50,9 @@ _OWN_HASH_OIDS: dict[type, str] = {
 }
 
 
+_EC_PUBLIC_KEY_OID = "1.2.840.10045.2.1"
+
+
 def generate_key(spec: KeySpec) -> PrivateKey:
     """Make a new private key."""
     match spec:
@@ -112,6 +115,16 @@ def key_identifier(public_key: CertificatePublicKeyTypes) -> bytes:
 def key_identifier_of_spki(subject_public_key_info: bytes) -> bytes:
     """Return the key identifier of an encoded public key."""
     return hashlib.sha1(der.key_bits(subject_public_key_info), usedforsecurity=False).digest()
+
+
+def names_its_curve(subject_public_key_info: bytes) -> bool:
+    """Tell whether an encoded key is none of EC, or has the name of its curve and not its parameters (RFC 5480, 2.1.1)."""
+    algorithm = next(der.elements(der.single(subject_public_key_info).content))
+    fields = der.elements(algorithm.content)
+    if der.decode_oid(next(fields).content) != _EC_PUBLIC_KEY_OID:
+        return True
+    parameters = next(fields, None)
+    return parameters is None or parameters.tag == der.OBJECT_IDENTIFIER
 
 
 def default_digest(spec: KeySpec) -> str | None:

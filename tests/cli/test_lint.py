@@ -16,6 +16,7 @@ from pkiplan.x509.lint import LINTS
 from pkiplan.x509.private_keys import pem_block
 from tests.cli.conftest import Here
 from tests.x509.chains import CLIENT, DAY, Made, Workshop, common, constraints, usage
+from tests.x509.other_encodings import compressed, spelt_out, written_otherwise
 from tests.x509.values import key_for
 
 Files = dict[str, list[Made]]
@@ -115,11 +116,23 @@ def rolled_over(workshop: Workshop) -> Files:
     return {"chain.pem": [workshop.leaf(new), link], "roots.pem": [old, new]}
 
 
+def of_a_curve_spelt_out(workshop: Workshop) -> Files:
+    root = workshop.root()
+    return {"root.pem": [replace(root, certificate=written_otherwise(root.certificate, root.key, spelt_out))]}
+
+
+def of_a_compressed_point(workshop: Workshop) -> Files:
+    root = workshop.root()
+    return {"root.pem": [replace(root, certificate=written_otherwise(root.certificate, root.key, compressed))]}
+
+
 ROWS: list[tuple[Callable[[Workshop], Files], dict[str, list[str]]]] = [
     (sound, {}),
     (a_bundle, {}),
     (rolled_over, {}),
     (another_root, {"signature": ["chain.pem, certificate 2 of 2"]}),
+    (of_a_compressed_point, {}),
+    (of_a_curve_spelt_out, {"named-curve": ["root.pem"]}),
     (forged, {"signature": ["root.pem"]}),
     (no_authority, {"issuer-is-an-authority": ["chain.pem, certificate 1 of 2"]}),
     (another_key_id, {"issuer-key-identifier": ["chain.pem, certificate 1 of 2"]}),

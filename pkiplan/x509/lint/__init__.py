@@ -125,6 +125,7 @@ LINTS: dict[str, Lint] = {
     "signature": Lint(_E, "RFC 5280, 6.1.3 (a) (1)", around.signature),
     "issuer-is-an-authority": Lint(_E, "RFC 5280, 6.1.4 (k), (n)", around.issuer_is_an_authority),
     "issuer-key-identifier": Lint(_E, "RFC 5280, 4.2.1.1", around.issuer_key_identifier),
+    "named-curve": Lint(_E, "RFC 5480, 2.1.1", around.named_curve),
     "within-validity": Lint(_W, "RFC 5280, 6.1.3 (a) (2)", around.within_validity),
     "outlives-issuer": Lint(_W, "RFC 5280, 6.1", around.outlives_issuer),
     "chain-order": Lint(_W, "RFC 8446, 4.4.2", around.chain_order),

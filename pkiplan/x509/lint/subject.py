@@ -36,12 +36,14 @@ class Surroundings:
     """Where a certificate that exists was found, and when it was looked at.
 
     `namesakes` are the certificates at hand whose subject is its issuer's name, whether they signed it or not.
-    `predecessor` is the certificate before it, in a file that is a chain.
+    `predecessor` is the certificate before it, in a file that is a chain. `names_its_curve` is false where an EC key
+    brings the parameters of its curve instead of the name.
     """
 
     now: datetime
     namesakes: tuple[ObservedCertificate, ...] = ()
     predecessor: ObservedCertificate | None = None
+    names_its_curve: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

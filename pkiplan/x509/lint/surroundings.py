@@ -47,6 +47,12 @@ def issuer_key_identifier(subject: Subject) -> Iterator[str]:
         yield "the authority key identifier is not that of its issuer"
 
 
+def named_curve(subject: Subject) -> Iterator[str]:
+    """RFC 5480, 2.1.1: an EC key names its curve; verifiers refuse what spells out the parameters (CVE-2020-0601)."""
+    if subject.surroundings is not None and not subject.surroundings.names_its_curve:
+        yield "the key does not name its curve, it spells out parameters or nothing"
+
+
 def within_validity(subject: Subject) -> Iterator[str]:
     """RFC 5280, 6.1.3 (a) (2): a certificate is valid now."""
     certificate, around = subject.observed, subject.surroundings
