@@ -118,7 +118,7 @@ def key_identifier_of_spki(subject_public_key_info: bytes) -> bytes:
 
 
 def names_its_curve(subject_public_key_info: bytes) -> bool:
-    """Tell whether an encoded key is none of EC, or has the name of its curve and not its parameters (RFC 5480, 2.1.1)."""
+    """Tell whether an encoded key is none of EC, or has its curve by name, not by parameters (RFC 5480, 2.1.1)."""
     algorithm = next(der.elements(der.single(subject_public_key_info).content))
     fields = der.elements(algorithm.content)
     if der.decode_oid(next(fields).content) != _EC_PUBLIC_KEY_OID:

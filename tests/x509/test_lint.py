@@ -723,6 +723,7 @@ BESIDE_OTHERS = {
     "issuer-key-identifier",
     "within-validity",
     "outlives-issuer",
+    "named-curve",
     "chain-order",
 }
 
