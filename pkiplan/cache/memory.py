@@ -19,6 +19,9 @@ from pkiplan.model.observed import FileFacts, ObservedCertificate, OutputContent
 
 T = TypeVar("T")
 
+# Lines of the cache by kind and digest.
+Learnt = Mapping[str, Mapping[bytes, bytes]]
+
 # What is not a function of the file's bytes: where it lies, and which keys were tried.
 _NOT_OF_THE_BYTES = frozenset({"file", "verified_by"})
 
@@ -66,6 +69,15 @@ class Memory:
     def __init__(self, cache: Cache | None, *, keeps_all: bool = True) -> None:
         self._cache = cache
         self.keeps_all = keeps_all
+
+    def learnt(self) -> Learnt:
+        """Give what was remembered since the cache was opened or saved, for another memory to learn."""
+        return {} if self._cache is None else self._cache.new()
+
+    def learn(self, learnt: Learnt) -> None:
+        """Remember what another memory learnt."""
+        if self._cache is not None:
+            self._cache.add(learnt)
 
     def certificate(self, file: FileFacts) -> ObservedCertificate | None:
         """Return the facts of a certificate with these bytes, no key tried yet."""

@@ -116,10 +116,11 @@ def evidence(
     of the file system's clock), so that the tree digested here is the one that was seen.
     """
     try:
-        digest = TreeDigest(tree, tops, with_files=True)
+        # A file that has not changed since is what the plan saw.
+        digest = TreeDigest(tree, tops, known=files)
     except NoDigestError:
         return None
-    seen = digest.files or {}
+    seen = digest.files
     is_as_seen = all(seen.get(path, "missing") == found for path, found in files.items())
     is_still = all(_is_still(look) for look in looks)
     if digest.newest >= begun or not is_as_seen or not is_still or f"{tree}/.pkiplan/journal" in seen:

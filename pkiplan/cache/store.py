@@ -50,6 +50,17 @@ class Cache:
         with self._lock:
             self._kind(kind).put(digest, value)
 
+    def new(self) -> dict[str, dict[bytes, bytes]]:
+        """Give what `save` would write, by kind: lines by digest."""
+        with self._lock:
+            return {name: kind.new for name, kind in self._kinds.items() if kind.new}
+
+    def add(self, lines: Mapping[str, Mapping[bytes, bytes]]) -> None:
+        """Put lines as another cache, in another process of this program, gives them by `new`."""
+        with self._lock:
+            for name, entries in lines.items():
+                self._kind(name).add(entries)
+
     def save(self) -> None:
         """Write what is new; a failure is silent, because nothing depends on the cache."""
         with self._lock:
@@ -97,6 +108,10 @@ class _Kind:
         if self.lines.get(key) != line:
             self.new[key] = line
         self.used.add(key)
+
+    def add(self, lines: Mapping[bytes, bytes]) -> None:
+        self.new.update(lines)
+        self.used.update(lines)
 
     def save(self, directory: str, name: str, key: bytes) -> None:
         if not self.new:

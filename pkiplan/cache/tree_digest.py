@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 # A file larger than this is none of pkiplan's; a tree that holds one has no digest.
 LARGEST_FILE = 256 * 1024 * 1024
@@ -19,6 +19,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _DATA_LINK = "..data"
+_DIGEST_LENGTH = 64
 # Whose contents explain nothing: their existence is in the digest, what is in them is not.
 _NOT_LOOKED_INTO = frozenset({"newcerts", "/archive/certificate"})
 _CONTROL = "/.pkiplan"
@@ -50,17 +51,22 @@ class TreeDigest:
     """A walk through a tree; afterwards it holds the digest, and what a witness needs.
 
     `newest` is the latest change time of any file or directory, in nanoseconds; `files` the SHA-256 of each file by
-    path, where that was asked for.
+    path.
     """
 
-    __slots__ = ("_hash", "_root", "files", "newest")
+    __slots__ = ("_hash", "_known", "_root", "files", "newest")
 
-    def __init__(self, root: str, tops: Collection[str] | None, *, with_files: bool = False) -> None:
-        """Walk; of the first level only the names in `tops`, where they are given."""
+    def __init__(self, root: str, tops: Collection[str] | None, *, known: Mapping[str, str] | None = None) -> None:
+        """Walk; of the first level only the names in `tops`, where they are given.
+
+        What is `known` are the SHA-256 of files by path that were read a moment ago: they are not read again. If one
+        of them is not right, the digest is that of another tree.
+        """
         self._hash = hashlib.sha256()
         self._root = root
+        self._known = known or {}
         self.newest = 0
-        self.files: dict[str, str] | None = {} if with_files else None
+        self.files: dict[str, str] = {}
         try:
             descriptor = os.open(root, _DIRECTORY)
             try:
@@ -77,21 +83,32 @@ class TreeDigest:
 
     def _walk(self, directory: int, path: str, public: str, depth: int, tops: Collection[str] | None) -> None:
         """Take in a directory; `public` is the path by which its files are known, for a generation that above it."""
-        self._add(f"directory {path}", os.fstat(directory))
+        texts = [self._described("directory", path, os.fstat(directory))]
+        below: list[tuple[str, str, str]] = []
         with os.scandir(directory) as entries:
             found = sorted([(entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in entries])
         for name, is_link, is_directory in found:
             if tops is not None and name not in tops:
                 continue
             if is_link:
-                self._link(directory, name, path, public, depth)
+                target = os.readlink(name, dir_fd=directory)
+                texts.append(f"link {path}/{name} {target}")
+                if name == _DATA_LINK:
+                    if "/" in target or target[:2] != ".." or target == "..":
+                        raise NoDigestError(path)
+                    below.append((target, f"{path}/{target}", public))
+                elif not _leads_to_data(target, depth):
+                    raise NoDigestError(path)
             elif name[:2] == "..":
                 # A generation that is read through `..data`, or what waits for its switch.
                 continue
             elif is_directory:
-                self._directory(directory, name, f"{path}/{name}", f"{public}/{name}", depth)
+                below.append((name, f"{path}/{name}", f"{public}/{name}"))
             elif path != _CONTROL or name == _JOURNAL:
-                self._file(directory, name, f"{path}/{name}", f"{public}/{name}")
+                texts.append(self._file(directory, name, f"{path}/{name}", f"{self._root}{public}/{name}"))
+        self._hash.update("\0".join((*texts, "")).encode("utf-8", "surrogateescape"))
+        for name, inside, known_as in below:
+            self._directory(directory, name, inside, known_as, depth)
 
     def _directory(self, parent: int, name: str, path: str, public: str, depth: int) -> None:
         if name in _NOT_LOOKED_INTO or path in _NOT_LOOKED_INTO:
@@ -103,41 +120,42 @@ class TreeDigest:
         finally:
             os.close(descriptor)
 
-    def _link(self, parent: int, name: str, path: str, public: str, depth: int) -> None:
-        target = os.readlink(name, dir_fd=parent)
-        self._hash.update(f"link {path}/{name} {target}\0".encode("utf-8", "surrogateescape"))
-        if name == _DATA_LINK:
-            if "/" in target or target[:2] != ".." or target == "..":
+    def _file(self, parent: int, name: str, path: str, known_as: str) -> str:
+        digest = self._known.get(known_as)
+        if digest is None or len(digest) != _DIGEST_LENGTH:
+            facts, digest = _read(parent, name, path)
+        else:
+            facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if not stat.S_ISREG(facts.st_mode):
                 raise NoDigestError(path)
-            self._directory(parent, target, f"{path}/{target}", public, depth)
-            return
-        # `cert.pem` is a link to `..data/cert.pem`, `sub/cert.pem` one to `../..data/sub/cert.pem`.
-        inside = target
-        while inside.startswith("../") and depth > 0:
-            inside, depth = inside[3:], depth - 1
-        if not inside.startswith(f"{_DATA_LINK}/") or "/../" in inside or inside.endswith("/.."):
-            raise NoDigestError(path)
+        # Two files of one name, one in the current generation and one beside it: which one counts is not said here.
+        self.files[known_as] = "ambiguous" if known_as in self.files else digest
+        return self._described(f"file {digest}", path, facts)
 
-    def _file(self, parent: int, name: str, path: str, public: str) -> None:
-        descriptor = os.open(name, _FILE, dir_fd=parent)
-        try:
-            facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST_FILE:
-                raise NoDigestError(path)
-            content = os.read(descriptor, facts.st_size + 1)
-        finally:
-            os.close(descriptor)
-        if len(content) != facts.st_size:
-            raise NoDigestError(path)
-        self._add(f"file {path} {facts.st_size}", facts)
-        self._hash.update(content)
-        if self.files is not None:
-            known = self._root + public
-            # Two files of one name, one in the current generation and one beside it: which one counts is not said here.
-            self.files[known] = "ambiguous" if known in self.files else hashlib.sha256(content).hexdigest()
-
-    def _add(self, what: str, facts: os.stat_result) -> None:
-        text = f"{what} {facts.st_mode:o} {facts.st_uid} {facts.st_gid}\0"
-        self._hash.update(text.encode("utf-8", "surrogateescape"))
+    def _described(self, what: str, path: str, facts: os.stat_result) -> str:
         if facts.st_ctime_ns > self.newest:
             self.newest = facts.st_ctime_ns
+        return f"{what} {path} {facts.st_mode:o} {facts.st_uid} {facts.st_gid}"
+
+
+def _leads_to_data(target: str, depth: int) -> bool:
+    """Tell whether a link is into a generation: `..data/cert.pem`, or in a directory `../..data/sub/cert.pem`."""
+    inside = target
+    while inside.startswith("../") and depth > 0:
+        inside, depth = inside[3:], depth - 1
+    return inside.startswith(f"{_DATA_LINK}/") and "/../" not in inside and not inside.endswith("/..")
+
+
+def _read(parent: int, name: str, path: str) -> tuple[os.stat_result, str]:
+    """Return the facts of a file and its SHA-256."""
+    descriptor = os.open(name, _FILE, dir_fd=parent)
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST_FILE:
+            raise NoDigestError(path)
+        content = os.read(descriptor, facts.st_size + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) != facts.st_size:
+        raise NoDigestError(path)
+    return facts, hashlib.sha256(content).hexdigest()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pkiplan.cache import Cache
-from pkiplan.cache.memory import Memory
+from pkiplan.cache.memory import Learnt, Memory
 from pkiplan.model.observed import (
     Found,
     Missing,
@@ -21,7 +21,7 @@ from pkiplan.model.observed import (
     ObservedState,
     Unreadable,
 )
-from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, FULLCHAIN_FILE, Kind, Resource
+from pkiplan.model.resource import CNF_FILE, FULLCHAIN_FILE, Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.model.tree import ARCHIVE_DIRECTORY, DATA_LINK, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
 from pkiplan.state.inspect import (
@@ -37,6 +37,7 @@ from pkiplan.state.inspect import (
 )
 from pkiplan.state.interrupted import read_journal
 from pkiplan.state.read import FileBytes, Reader, ResourceDirectory
+from pkiplan.state.side_by_side import parts_of, side_by_side
 from pkiplan.state.unmanaged import find_unmanaged
 
 if TYPE_CHECKING:
@@ -66,15 +67,10 @@ def observe_site(site: Site, *, cache: Cache | None, open_with: OpenWith | None 
     memory = Memory(cache, keeps_all=len(site.resources) <= SMALL_SITE)
     resources: dict[str, ObservedResource] = {}
     digests: dict[str, str] = {}
-    signers: dict[str, tuple[Candidate, ...]] = {}
-    with contextlib.closing(_Look(site, memory, open_with)) as look:
-        for resource in site:
-            candidates = signers.get(resource.issuer, ()) if resource.issuer is not None else ()
-            seen = look.at(resource, candidates)
-            resources[resource.address] = seen.resource
-            digests.update(seen.digests)
-            if resource.is_authority:
-                signers[resource.address] = seen.candidates
+    look = _Look(site, memory, open_with)
+    for looked_at, seen in look.at_all():
+        resources[looked_at.address] = seen.resource
+        digests.update(zip(_paths(site, looked_at), seen.digests, strict=True))
     journal = read_journal(site)
     reader = Reader(site, journal.staged)
     indexes = {
@@ -100,59 +96,84 @@ def _is_gone(resource: ObservedResource) -> bool:
     return isinstance(resource.key, Missing) and isinstance(resource.certificate, Missing)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Seen:
-    """One resource as seen, and what of it may have signed what is beneath."""
+    """One resource as seen, the digests of its files in the order of `_paths`, and what may have signed beneath it."""
 
     resource: ObservedResource
-    digests: dict[str, str] = field(default_factory=dict)
+    digests: tuple[str, ...]
     candidates: tuple[Candidate, ...] = ()
 
 
+def _paths(site: Site, resource: Resource) -> list[str]:
+    names = [resource.key.path, resource.certificate_file, *site.derived_files(resource)]
+    return [site.path(resource, name) for name in (*names, *(output.path for output in resource.outputs))]
+
+
 class _Look:
-    """Looks at the resources of a site, one after another."""
+    """Looks at the resources of a site."""
 
     def __init__(self, site: Site, memory: Memory, open_with: OpenWith | None) -> None:
         self._site = site
         self._memory = memory
         self._open_with = open_with
-        self._reader = Reader(site, {})
+        self._signers: dict[str, tuple[Candidate, ...]] = {}
 
-    def close(self) -> None:
-        """Close what is kept open from one resource to the next."""
-        self._reader.close()
-
-    def at(self, resource: Resource, candidates: tuple[Candidate, ...]) -> _Seen:
-        """Look at a resource until it was not changed meanwhile; `candidates` may have signed its certificate."""
-        for _ in range(MOST_ATTEMPTS):
+    def at_all(self) -> Iterator[tuple[Resource, _Seen]]:
+        """Look at everything: authorities in this process, certificates in several where they are many."""
+        certificates: list[Resource] = []
+        for resource in self._site:
             if resource.is_authority:
-                # An authority's files are switched one by one, under the journal; a certificate's all at once.
-                journal = read_journal(self._site)
-                with Reader(self._site, journal.staged).resource(resource.directory) as directory:
-                    seen = self._in(directory, resource, candidates)
-                is_torn = journal.digest != read_journal(self._site).digest
+                seen = self._at_authority(resource)
+                self._signers[resource.address] = seen.candidates
+                yield resource, seen
             else:
-                with self._reader.resource_beside(resource.directory) as directory:
-                    seen = self._in(directory, resource, candidates)
-                    is_torn = "missing" in seen.digests.values() and directory.has_moved_on()
-            if not is_torn:
+                certificates.append(resource)
+        # Who resolves secrets asks for each once, which several processes cannot.
+        parts = parts_of(certificates) if self._open_with is None else [certificates]
+        for part, (all_seen, learnt) in zip(parts, side_by_side(self._at_certificates, parts), strict=True):
+            yield from zip(part, all_seen, strict=True)
+            self._memory.learn(learnt)
+
+    def _at_certificates(self, certificates: Sequence[Resource]) -> tuple[list[_Seen], Learnt]:
+        """Look at certificates that mostly lie beside each other, and tell what was learnt for the next time."""
+        seen: list[_Seen] = []
+        with contextlib.closing(Reader(self._site, {})) as reader:
+            for certificate in certificates:
+                # An apply switches all of its files at once; so often in a row no other one comes.
+                for _ in range(MOST_ATTEMPTS):
+                    with reader.resource_beside(certificate.directory) as directory:
+                        one = self._in(directory, certificate)
+                        if "missing" not in one.digests or not directory.has_moved_on():
+                            break
+                seen.append(one)
+        return seen, self._memory.learnt()
+
+    def _at_authority(self, authority: Resource) -> _Seen:
+        """Look at an authority, whose files an apply switches one by one, under the journal."""
+        for _ in range(MOST_ATTEMPTS):
+            journal = read_journal(self._site)
+            with Reader(self._site, journal.staged).resource(authority.directory) as directory:
+                seen = self._in(directory, authority)
+            if journal.digest == read_journal(self._site).digest:
                 break
         return seen
 
-    def _in(self, directory: ResourceDirectory, resource: Resource, candidates: tuple[Candidate, ...]) -> _Seen:
+    def _in(self, directory: ResourceDirectory, resource: Resource) -> _Seen:
         site, memory, open_with = self._site, self._memory, self._open_with
-        digests: dict[str, str] = {}
+        digests: list[str] = []
 
         def read(name: str) -> Observation[FileBytes]:
             found = directory.read(name)
-            digests[site.path(resource, name)] = _digest(found)
+            digests.append(_digest(found))
             return found
 
         key_bytes = read(resource.key.path)
         if isinstance(key_bytes, Missing) and not resource.is_authority:
             key_bytes = _left_behind(site, resource, directory) or key_bytes
         key = inspect_key(key_bytes, resource.key, memory, open_with)
-        certificate_bytes = read(site.certificate_path(resource) if resource.cert_path else CERTIFICATE_FILE)
+        certificate_bytes = read(resource.certificate_file)
+        candidates = self._signers.get(resource.issuer, ()) if resource.issuer is not None else ()
         certificate = inspect_certificate(certificate_bytes, candidates, memory)
         files: dict[str, Observation[ObservedFile]] = {}
         # What a full chain is put together of, as far as it has been seen.
@@ -169,7 +190,7 @@ class _Look:
             files[output.path] = inspect_output(read(output.path), output, memory, open_with)
         return _Seen(
             ObservedResource(key=key, certificate=certificate, files=files),
-            digests,
+            tuple(digests),
             _candidates(key_bytes, key, certificate_bytes, certificate) if resource.is_authority else (),
         )
 

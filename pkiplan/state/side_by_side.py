@@ -1,0 +1,89 @@
+"""A long list worked through by several processes of this one's kind, where one processor would be waited for.
+
+Only for work that changes nothing: what a process does not deliver, whatever the reason, is done again here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# A process costs some milliseconds, and so do its answers on their way here.
+LEAST_EACH = 400
+
+
+def parts_of(items: Sequence[T]) -> list[Sequence[T]]:
+    """Cut a list into as many parts as processors may work at it; one where that does not pay, or is not safe."""
+    # A process is a copy of this thread alone; whatever another one holds locked would stay so in it for ever.
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and threading.active_count() == 1 else 1
+    count = max(1, min(workers, len(items) // LEAST_EACH))
+    bounds = [len(items) * number // count for number in range(count + 1)]
+    return [items[begin:end] for begin, end in itertools.pairwise(bounds)]
+
+
+def side_by_side(work: Callable[[T], R], parts: Sequence[T]) -> Iterator[R]:
+    """Give what `work` makes of each part, in order: of the first in this process, of each other in one of its own.
+
+    What it makes must be of a kind that can be pickled.
+    """
+    first, *others = parts
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(_Process(work, part)) for part in others]
+        yield work(first)
+        for process, part in zip(started, others, strict=True):
+            answer = process.answer()
+            yield work(part) if answer is None else answer[0]
+
+
+class _Process:
+    """A process that does one part of the work and ends."""
+
+    def __init__(self, work: Callable[[T], R], part: T) -> None:
+        reading, writing = os.pipe()
+        self._number = os.fork()
+        if self._number == 0:
+            _work_and_end(work, part, writing)
+        os.close(writing)
+        self._reading = open(reading, "rb")  # noqa: SIM115 - closed by __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reading.close()
+        if self._number:
+            os.kill(self._number, signal.SIGKILL)
+            os.waitpid(self._number, 0)
+
+    def answer(self) -> tuple[Any] | None:
+        """Wait for what the process made; None where it failed."""
+        content = self._reading.read()
+        _, status = os.waitpid(self._number, 0)
+        self._number = 0
+        return (pickle.loads(content),) if content and status == 0 else None  # noqa: S301 - from this very program
+
+
+def _work_and_end(work: Callable[[T], R], part: T, writing: int) -> None:
+    """Work in a process of its own, which leaves everything of the process it is a copy of as it is."""
+    status = 1
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        # A lock is held as long as anybody has its file open.
+        os.closerange(3, writing)
+        os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
+        with open(writing, "wb") as answer:
+            answer.write(pickle.dumps(work(part), pickle.HIGHEST_PROTOCOL))
+        status = 0
+    finally:
+        # Nothing that the other process has in hand is ended, written or tidied up twice.
+        os._exit(status)
