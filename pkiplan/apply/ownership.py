@@ -10,42 +10,15 @@ from collections.abc import Iterable, Iterator
 from pkiplan.apply.filesystem import Placement
 from pkiplan.diagnostics import Diagnostic, Place
 from pkiplan.errors import PkiplanError
-from pkiplan.model.keys import FileAttributes, ManagedKey
-from pkiplan.model.resource import Resource
+from pkiplan.model.keys import FileAttributes
 from pkiplan.model.site import Site
+from pkiplan.plan.attributes import attributes_of
 from pkiplan.plan.changes import Action, Change
-
-# Others may pass through, but not list: for the directories above a file that is declared for another user.
-PASSABLE_DIRECTORY = 0o711
 
 
 def placement_of(attributes: FileAttributes, place: Place | None = None) -> Placement:
     """Turn declared attributes into numbers; raise where a name is unknown or this process may not give it."""
     return Placement(attributes.mode, _uid(attributes.owner, place), _gid(attributes.group, place))
-
-
-def directory_placement(attributes: Iterable[FileAttributes], place: Place | None = None) -> Placement:
-    """Return the mode and group of a directory that holds files with these attributes.
-
-    It is 0700. Where a file in it is declared for another owner or group, that one must get at it: for one group the
-    directory is 0750 and the group's, for several, or for an owner, others may pass through it (0711).
-    """
-    declared = [a for a in attributes if a.owner is not None or a.group is not None]
-    if not declared:
-        return Placement(0o700)
-    groups = {a.group for a in declared}
-    group = next(iter(groups)) if len(groups) == 1 else None
-    if group is not None and all(a.owner is None for a in declared):
-        return Placement(0o750, None, _gid(group, place))
-    return Placement(PASSABLE_DIRECTORY)
-
-
-def attributes_of(resource: Resource) -> list[FileAttributes]:
-    """List the attributes of every file that lies in a resource's directory."""
-    attributes = [resource.attributes, *(output.attributes for output in resource.outputs)]
-    if isinstance(resource.key, ManagedKey) and not resource.key.is_adopted:
-        attributes.append(resource.key.attributes)
-    return attributes
 
 
 def ownership_problems(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:

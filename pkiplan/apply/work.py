@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pkiplan.apply.ca_database import CaDatabase, database_of
 from pkiplan.apply.filesystem import Placement
 from pkiplan.apply.generations import Generation
-from pkiplan.apply.ownership import attributes_of, directory_placement, placement_of
+from pkiplan.apply.ownership import placement_of
 from pkiplan.apply.staging import Stage
 from pkiplan.apply.tree import Tree
 from pkiplan.cache.memory import Memory
@@ -23,6 +23,7 @@ from pkiplan.model.observed import Found, ObservedState
 from pkiplan.model.resource import Resource
 from pkiplan.model.secret_references import SecretReference
 from pkiplan.model.site import Site
+from pkiplan.plan.attributes import directory_attributes
 from pkiplan.plan.changes import Change, KeyStep
 from pkiplan.secrets import SecretResolver
 
@@ -58,9 +59,8 @@ class Work:
         with self._lock:
             if address not in self._stages:
                 resource = self.site.resources[address]
-                self._stages[address] = Stage(
-                    self.tree, resource, self.generation, directory_placement(attributes_of(resource), resource.place)
-                )
+                placement = placement_of(directory_attributes(resource), resource.place)
+                self._stages[address] = Stage(self.tree, resource, self.generation, placement)
             return self._stages[address]
 
     def forget_stage(self, address: str) -> None:

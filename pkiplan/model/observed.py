@@ -153,11 +153,15 @@ class ObservedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedResource:
-    """What was found where a resource lives; `files` are its derived files and outputs by name."""
+    """What was found where a resource lives; `files` are its derived files and outputs by name.
+
+    `directory_mode` is that of its own directory, None where there is none.
+    """
 
     key: Observation[ObservedKey]
     certificate: Observation[ObservedCertificate]
     files: Mapping[str, Observation[ObservedFile]] = field(default_factory=dict)
+    directory_mode: int | None = None
 
 
 NOTHING = ObservedResource(key=Missing(), certificate=Missing())

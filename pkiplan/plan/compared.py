@@ -110,6 +110,7 @@ NOT_COMPARED: dict[str, str] = {
     "CrlSettings.days": "comes with revocation",
     "FileFacts.size": "follows from the contents",
     "ObservedCertificate.issuer": "compared by its encoding, issuer_der",
+    "ObservedResource.directory_mode": "warned of where it lets others in; a person may have opened it for a reason",
     "ObservedState.resources": "each is compared by itself",
     "ObservedState.unmanaged": "shown, and removed by --prune",
     "ObservedState.issued_serials": "tell whether an authority that is wholly gone had issued anything",

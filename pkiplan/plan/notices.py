@@ -8,20 +8,25 @@ from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found, ObservedResource, ObservedState
 from pkiplan.model.resource import Resource
-from pkiplan.plan.descriptions import several
-from pkiplan.plan.key import is_unchecked, is_under_any_of_several
+from pkiplan.model.site import Site
+from pkiplan.plan.attributes import directory_attributes
+from pkiplan.plan.descriptions import mode, several
+from pkiplan.plan.key import is_unchecked, is_under_any_of_several, shown_path
 
 
-def notices(resources: Iterable[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
-    """Warn of authorities' keys stored in clear, and say what could not be looked at without a passphrase."""
+def notices(site: Site, resources: Iterable[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
+    """Warn of authorities' keys stored in clear, of open directories, and of what takes a passphrase to be checked."""
     plain: list[Diagnostic] = []
     keys: list[str] = []
     several_passphrases: list[str] = []
     outputs: list[str] = []
+    open_directories: list[tuple[Resource, int]] = []
     for resource in resources:
         found = observed.of(resource.address)
         if resource.is_authority and _is_plain(resource, found):
             plain.append(_plain_key(resource))
+        if found.directory_mode is not None and _lets_others_in(resource, found.directory_mode):
+            open_directories.append((resource, found.directory_mode))
         if is_unchecked(resource, found):
             keys.append(resource.address)
         if is_under_any_of_several(resource, found):
@@ -30,6 +35,7 @@ def notices(resources: Iterable[Resource], observed: ObservedState) -> tuple[Dia
             outputs.extend(f"{resource.address} {path}" for path in _unchecked_outputs(resource, found))
     return (
         *plain,
+        *_open_directories(site, open_directories),
         *_not_checked("key-not-checked", "key", keys),
         *_under_any_of_several(several_passphrases),
         *_not_checked("output-not-checked", "output", outputs),
@@ -52,6 +58,26 @@ def _plain_key(resource: Resource) -> Diagnostic:
         place=resource.place,
         hint="give it one (`key: {passphrase: {env: NAME}}`), or say `passphrase: none` if that is meant",
     )
+
+
+def _lets_others_in(resource: Resource, found: int) -> bool:
+    return found & 0o077 & ~directory_attributes(resource).mode != 0
+
+
+def _open_directories(site: Site, found: list[tuple[Resource, int]]) -> Iterator[Diagnostic]:
+    """Tell of directories that let others in; they are not narrowed: a person may have opened them for a reason."""
+    if found:
+        paths = [shown_path(site, site.path(resource, "")[:-1]) for resource, _ in found]
+        verb = "is" if len(found) == 1 else "are"
+        first = found[0][0]
+        yield Diagnostic(
+            severity=Severity.WARNING,
+            code="open-directory",
+            summary=f"{several(f'{path} ({mode(seen)})' for path, (_, seen) in zip(paths, found, strict=True))} {verb} "
+            "open to more users than the files there are declared for",
+            place=first.place,
+            hint=f"`chmod {mode(directory_attributes(first).mode)} {paths[0]}`, unless that is meant",
+        )
 
 
 def _unchecked_outputs(resource: Resource, found: ObservedResource) -> Iterator[str]:

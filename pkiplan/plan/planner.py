@@ -76,7 +76,10 @@ def plan_site(
         kept=len(chosen) - len(decisions),
         options=options,
         unmanaged=unmanaged(observed, removed),
-        warnings=(*notices(chosen, observed), *(warning for decision in decisions for warning in decision.warnings)),
+        warnings=(
+            *notices(site, chosen, observed),
+            *(warning for decision in decisions for warning in decision.warnings),
+        ),
         refusals=refusals(site, observed, changes, selection, now),
         interrupted=observed.interrupted,
     )

@@ -189,7 +189,7 @@ class _Look:
         for output in resource.outputs:
             files[output.path] = inspect_output(read(output.path), output, memory, open_with)
         return _Seen(
-            ObservedResource(key=key, certificate=certificate, files=files),
+            ObservedResource(key=key, certificate=certificate, files=files, directory_mode=directory.mode()),
             tuple(digests),
             _candidates(key_bytes, key, certificate_bytes, certificate) if resource.is_authority else (),
         )

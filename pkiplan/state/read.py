@@ -189,6 +189,10 @@ class ResourceDirectory:
             return Unreadable(reason(error))
         return None
 
+    def mode(self) -> int | None:
+        """Return the mode of the directory, or None where there is none to open."""
+        return stat.S_IMODE(os.fstat(self._opened).st_mode) if isinstance(self._opened, int) else None
+
     def has_moved_on(self) -> bool:
         """Tell whether another generation became the current one since the directory was opened."""
         return isinstance(self._opened, int) and _generation_name(self._opened) != self._generation_name

@@ -348,3 +348,26 @@ def test_a_clamped_leaf_outlasts_its_issuers_renewal_though_the_archive_was_clea
 
     (place.file("authorities/root/index.txt")).unlink()
     assert [(change.address, change.action) for change in place.plan().changes] == [(WEB, Action.MODIFY)]
+
+
+def test_a_directory_that_lets_others_in_is_told_and_left_as_it_is(place: Place) -> None:
+    place.edit(
+        "days: 90}\n  ops", f"days: 90, outputs: [{{format: der, path: web.der, owner: '{os.geteuid()}'}}]}}\n  ops"
+    )
+    place.apply()
+    place.file("certificates/web").chmod(0o755)
+    place.file("certificates/ops").chmod(0o710)
+    place.file("authorities/root").chmod(0o700)
+
+    plan = place.plan()
+    place.apply(replace=("ops",))
+
+    (warning,) = plan.warnings
+    assert warning.code == "open-directory"
+    assert warning.summary == (
+        "pki/certificates/ops (0710), pki/certificates/web (0755) are open to more users than the files there are "
+        "declared for"
+    )
+    assert warning.hint == "`chmod 0700 pki/certificates/ops`, unless that is meant"
+    assert not plan.changes
+    assert place.file("certificates/ops").stat().st_mode & 0o777 == 0o710
