@@ -12,7 +12,7 @@ import functools
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -51,14 +51,10 @@ class Reader:
         # The directory in which the last resource lay, open: the next one mostly lies beside it.
         self._parent: tuple[str, int] | None = None
 
-    @contextlib.contextmanager
-    def resource(self, directory: str) -> Iterator[ResourceDirectory]:
-        """Open a resource's directory; `directory` is relative to the site's."""
-        with self.resource_beside(directory) as opened:
-            try:
-                yield opened
-            finally:
-                self.close()
+    def resource(self, directory: str) -> ResourceDirectory:
+        """Open a resource's directory, relative to the site's; several threads may do so at once."""
+        path = f"{self._directory}/{directory}"
+        return ResourceDirectory(self, path, self._open_directory(path))
 
     def resource_beside(self, directory: str) -> ResourceDirectory:
         """Open a resource's directory as one of many that lie side by side; `close` when they have been read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pkiplan.model.keys import Curve, EcKeySpec, KeyForm
 from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedKey, Unreadable
 from pkiplan.plan.changes import PlanOptions
 from pkiplan.state import inspect
+from pkiplan.state.read import Reader
 from tests.apply.workbench import AUTHORITIES, NOW, SMALL_SITE, Workbench
 
 SITE_WITH_MANY = (
@@ -312,3 +314,19 @@ def test_a_directory_that_cannot_be_listed_is_told_and_not_taken_for_empty(
 
     with pytest.raises(PkiplanError, match=r"cannot list .*archive/authority: input/output error"):
         bench.observe()
+
+
+def test_several_threads_read_through_one_reader(bench: Workbench) -> None:
+    reader = Reader(bench.site(), {})
+    contents = {
+        name: (bench.tree / name / "cert.pem").read_bytes() for name in ("certificates/web", "authorities/root")
+    }
+
+    def reads_its_own(number: int) -> bool:
+        name = sorted(contents)[number % 2]
+        with reader.resource(name) as directory:
+            found = directory.read("cert.pem")
+        return isinstance(found, Found) and found.value.content == contents[name]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(reads_its_own, range(2_000)))
