@@ -212,9 +212,15 @@ CRL_DISTRIBUTION_POINTS = Wrapped(
 )
 
 
+_METHOD_ORDER = {oid: position for position, oid in enumerate(ACCESS_METHODS.values())}
+
+
 def _access(fields: dict[str, Any]) -> tuple[AccessDescription, ...]:
-    known = {**ACCESS_METHODS}
-    return tuple(AccessDescription(known.get(name, name), uri) for name, uris in fields.items() for uri in uris)
+    described = [
+        AccessDescription(ACCESS_METHODS.get(name, name), uri) for name, uris in fields.items() for uri in uris
+    ]
+    # A map has no order; the locations of one method have theirs.
+    return tuple(sorted(described, key=lambda one: (_METHOD_ORDER.get(one.method, len(_METHOD_ORDER)), one.method)))
 
 
 def _aia(fields: dict[str, Any]) -> AuthorityInfoAccess:

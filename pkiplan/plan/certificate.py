@@ -239,7 +239,8 @@ def _authority_key_id(
         return SAME
     before = None if found.authority_key_id is None else found.authority_key_id.hex()
     change = FieldChange("authority_key_identifier", before, None if expected is None else expected.hex())
-    return (Difference(Action.MODIFY, Finding(Reason.KEY_IDENTIFIER_CHANGED, message, address), (change,)),)
+    because = None if address == resource.address else address
+    return (Difference(Action.MODIFY, Finding(Reason.KEY_IDENTIFIER_CHANGED, message, because), (change,)),)
 
 
 def serial(resource: Resource, found: ObservedCertificate, context: Context) -> Differences:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from pkiplan.model.extensions import (
+    AccessDescription,
+    AuthorityInfoAccess,
     ExtendedKeyUsage,
     Extension,
     ExtensionValue,
     KeyUsage,
     NameConstraints,
     SubjectAltName,
+    SubjectInfoAccess,
     TlsFeature,
 )
 
@@ -30,5 +35,15 @@ def _as_set(value: ExtensionValue) -> object:
             return frozenset(features)
         case NameConstraints(permitted=permitted, excluded=excluded):
             return frozenset(permitted), frozenset(excluded)
+        case AuthorityInfoAccess(descriptions=descriptions) | SubjectInfoAccess(descriptions=descriptions):
+            return frozenset(_by_method(descriptions).items())
         case _:
             return value
+
+
+def _by_method(descriptions: Sequence[AccessDescription]) -> Mapping[str, tuple[str, ...]]:
+    """Group locations by access method: which comes first matters among those of one method only."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in descriptions:
+        found[one.method] = (*found.get(one.method, ()), one.uri)
+    return found

@@ -325,7 +325,7 @@ def test_a_subject_that_is_unset_is_made_anew(tmp_path: Path) -> None:
             CertificatePolicies((Policy("1.2.4", (), (UserNotice("usage\xa0: \U0001f469\u200d\U0001f52c"),)),)),
         ),
         (
-            "aia: {ocsp: http://o/, ca_issuers: [http://c/], 1.2.3: http://x/}",
+            "aia: {1.2.3: http://x/, ca_issuers: [http://c/], ocsp: http://o/}",
             "aia",
             False,
             AuthorityInfoAccess(

@@ -440,6 +440,12 @@ def finds_extensions(edit: Callable[[tuple[Extension, ...]], tuple[Extension, ..
     return change
 
 
+def aia(*methods: str, turned: bool = False) -> Extension:
+    """One location for each method named, each its own; `turned` from the last to the first."""
+    described = [AccessDescription(ACCESS_METHODS[method], f"{URI}/{number}") for number, method in enumerate(methods)]
+    return extension("aia", AuthorityInfoAccess(tuple(reversed(described) if turned else described)))
+
+
 def every_set_is_reversed(extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
     def turned(one: Extension) -> Extension:
         match one.value:
@@ -616,6 +622,20 @@ row(
         has_extension(extension("policies", CertificatePolicies((POLICY, Policy("1.2.3"))))),
         declare(lambda r: with_extension(r, extension("policies", CertificatePolicies((Policy("1.2.3"), POLICY))))),
     ),
+    MODIFY,
+    R.EXTENSION_CHANGED,
+)
+row(
+    "locations of several access methods in another order are equal",
+    in_turn(
+        applied(extends(aia("ocsp", "ca_issuers"))),
+        finds_extensions(lambda old: (*old[:-1], aia("ocsp", "ca_issuers", turned=True))),
+    ),
+    KEEP,
+)
+row(
+    "locations of one access method in another order modify",
+    in_turn(has_extension(aia("ocsp", "ocsp")), extends(aia("ocsp", "ocsp", turned=True))),
     MODIFY,
     R.EXTENSION_CHANGED,
 )

@@ -25,6 +25,7 @@ def test_row(case: Case) -> None:
     expected = {case.address: case.action, **case.also}
     assert planned == {address: action for address, action in expected.items() if action is not Action.KEEP}
     for change in plan.changes:
+        assert change.address not in {finding.because for finding in change.findings}, "its own cause"
         if change.address == case.address:
             assert [finding.reason for finding in change.findings] == list(case.reasons)
 
