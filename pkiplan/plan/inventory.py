@@ -182,11 +182,14 @@ def _readable_keys(site: Site, observed: ObservedState) -> Iterator[Diagnostic]:
 
 
 def _shared_keys(site: Site, observed: ObservedState) -> Iterator[Diagnostic]:
+    """Find keys of which several make use, by certificate or by key file: these may be of different keys."""
     holders: dict[str, list[str]] = defaultdict(list)
     for resource in site:
-        certificate = observed.of(resource.address).certificate
-        if isinstance(certificate, Found):
-            holders[certificate.value.spki_sha256].append(resource.address)
+        found = observed.of(resource.address)
+        digests = [one.value.spki_sha256 for one in (found.certificate, found.key) if isinstance(one, Found)]
+        for digest in dict.fromkeys(digests):
+            if digest is not None:
+                holders[digest].append(resource.address)
     for addresses in holders.values():
         if len(addresses) > 1:
             yield Diagnostic(

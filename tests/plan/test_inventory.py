@@ -74,6 +74,15 @@ def test_what_expires_before_a_moment_is_listed_with_what_is_missing() -> None:
     assert {entry.address for entry in expiring.entries} == {"certificate.api", "certificate.web", "certificate.legacy"}
 
 
+def test_a_key_that_lies_beside_a_certificate_of_another_is_shared_too() -> None:
+    world = World.applied(small_site())
+    world.edit_key("certificate.api", spki_sha256=world.key("certificate.web").spki_sha256)
+
+    warnings = [warning.summary for warning in inventory(world).warnings]
+
+    assert warnings == ["one key is used by certificate.api, certificate.web"]
+
+
 def test_dangers_are_warned_about() -> None:
     world = World.applied(small_site())
     key = world.key("certificate.web")
