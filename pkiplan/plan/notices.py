@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.model.keys import ManagedKey
@@ -12,9 +12,10 @@ from pkiplan.model.site import Site
 from pkiplan.plan.attributes import directory_attributes
 from pkiplan.plan.descriptions import mode, several
 from pkiplan.plan.key import is_unchecked, is_under_any_of_several, shown_path
+from pkiplan.plan.renames import renames
 
 
-def notices(site: Site, resources: Iterable[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
+def notices(site: Site, resources: Sequence[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
     """Warn of authorities' keys stored in clear, of open directories, and of what takes a passphrase to be checked."""
     plain: list[Diagnostic] = []
     keys: list[str] = []
@@ -34,6 +35,7 @@ def notices(site: Site, resources: Iterable[Resource], observed: ObservedState) 
         if resource.outputs:
             outputs.extend(f"{resource.address} {path}" for path in _unchecked_outputs(resource, found))
     return (
+        *renames(site, resources, observed),
         *plain,
         *_open_directories(site, open_directories),
         *_not_checked("key-not-checked", "key", keys),

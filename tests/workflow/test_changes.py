@@ -371,3 +371,21 @@ def test_a_directory_that_lets_others_in_is_told_and_left_as_it_is(place: Place)
     assert warning.hint == "`chmod 0700 pki/certificates/ops`, unless that is meant"
     assert not plan.changes
     assert place.file("certificates/ops").stat().st_mode & 0o777 == 0o710
+
+
+def test_an_authority_with_another_id_keeps_its_key_once_its_directory_is_renamed(place: Place) -> None:
+    key = place.file("authorities/issuing/key.pem").read_bytes()
+    place.edit("  issuing:", "  signing:")
+    place.manifest.write_text(place.manifest.read_text().replace("issuer: issuing", "issuer: signing"))
+
+    (warning,) = place.plan().warnings
+
+    assert warning.summary == "authority.signing is not there, but authority.issuing is, and no longer declared"
+    move = "mv pki/authorities/issuing pki/authorities/signing"
+    assert warning.hint == f"if only its id is another: `{move}` keeps its key and what it issued"
+    os.rename(*move.split()[1:])
+    plan = place.apply()
+    assert not plan.warnings
+    assert [change.action for change in plan.changes if change.signs] == []
+    assert place.file("authorities/signing/key.pem").read_bytes() == key
+    assert not place.plan().changes
