@@ -25,7 +25,10 @@ from pkiplan.state.read import FileBytes
 
 if TYPE_CHECKING:
     from pkiplan.model.keys import KeyEncryption, KeyForm
+    from pkiplan.model.resource import Resource
+    from pkiplan.x509.as_declared import AsDeclared
     from pkiplan.x509.keys import PublicKey
+    from pkiplan.x509.parse import Signed
 
 # Keys that are read, and looked at for their soundness, sooner than what is remembered of them.
 _SOON_READ = (EcKeySpec, EdKeySpec)
@@ -81,10 +84,24 @@ def inspect_key(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a certificate shall be, and who reads those that are."""
+
+    resource: Resource
+    reader: AsDeclared
+
+
 def inspect_certificate(
-    read: Observation[FileBytes], candidates: Sequence[Candidate], memory: Memory
+    read: Observation[FileBytes],
+    candidates: Sequence[Candidate],
+    memory: Memory,
+    declared: Declared | None = None,
 ) -> Observation[ObservedCertificate]:
-    """Describe the first certificate of a file, and try its signature under each candidate key."""
+    """Describe the first certificate of a file, and try its signature under each candidate key.
+
+    Where it is known what is `declared`, the answer is the same and comes sooner.
+    """
     if not isinstance(read, Found):
         return read
     file = read.value
@@ -94,7 +111,7 @@ def inspect_certificate(
         signers = _Signers(file, candidates, memory).among(facts.spki_sha256, is_self_issued=is_self_issued)
         return Found(replace(facts, file=file.facts, verified_by=signers))
     try:
-        facts = _certificate_facts(file, candidates, memory)
+        facts = _certificate_facts(file, candidates, memory, declared)
     except PkiplanError as error:
         return Unreadable(_words(error), is_damaged=True)
     if memory.keeps_all or not isinstance(facts.key_spec, _SOON_READ):
@@ -260,13 +277,18 @@ def _facts_of_key(form: KeyForm | None, encryption: KeyEncryption | None, public
     return KeyFacts(form=form, encryption=encryption, spki_sha256=digest, spec=spec, weakness=weakness(public_key))
 
 
-def _certificate_facts(file: FileBytes, candidates: Sequence[Candidate], memory: Memory) -> ObservedCertificate:
-    from pkiplan.x509.parse import SignerOf, encoded_certificate_facts, read_pem_certificates
+def _certificate_facts(
+    file: FileBytes, candidates: Sequence[Candidate], memory: Memory, declared: Declared | None
+) -> ObservedCertificate:
+    from pkiplan.x509.parse import encoded_certificate_facts, read_pem_certificates
 
-    def verified_by(own: SignerOf) -> frozenset[str]:
-        return _Signers(file, candidates, memory).among(own.spki_sha256, is_self_issued=own.is_self_issued)
+    def verified_by(signed: Signed) -> frozenset[str]:
+        signers = _Signers(file, candidates, memory, signed)
+        return signers.among(signed.spki_sha256, is_self_issued=signed.is_self_issued)
 
     certificates = read_pem_certificates(file.content)
+    if declared is not None and len(certificates) == 1:
+        return declared.reader.facts(certificates[0], declared.resource, file=file.facts, verified_by=verified_by)
     return encoded_certificate_facts(
         certificates[0], file=file.facts, verified_by=verified_by, certificates_in_file=len(certificates)
     )
@@ -279,6 +301,8 @@ class _Signers:
     file: FileBytes
     candidates: Sequence[Candidate]
     memory: Memory
+    # None where it is only made when a key must be tried.
+    signed: Signed | None = None
 
     def among(self, own_digest: str, *, is_self_issued: bool) -> frozenset[str]:
         """Try every candidate, and the certificate's own key where it names itself as its issuer."""
@@ -295,15 +319,17 @@ class _Signers:
         return frozenset(verified)
 
     def _is_signer(self, candidate: Candidate) -> bool:
-        from pkiplan.x509.der import certificate_parts
+        try:
+            key = candidate.load()
+            return self.signed.is_with(key) if self.signed is not None else self._verifies(key)
+        except PkiplanError:
+            return False
+
+    def _verifies(self, key: PublicKey) -> bool:
         from pkiplan.x509.keys import signature_verifies
         from pkiplan.x509.parse import read_pem_certificates
 
-        try:
-            one = read_pem_certificates(self.file.content)[0]
-            return signature_verifies(one.certificate, candidate.load(), certificate_parts(one.encoded))
-        except PkiplanError:
-            return False
+        return signature_verifies(read_pem_certificates(self.file.content)[0].certificate, key)
 
 
 def _observed_file(file: FileBytes, contents: OutputContents) -> Found[ObservedFile]:

@@ -26,6 +26,7 @@ from pkiplan.model.site import Site
 from pkiplan.model.tree import ARCHIVE_DIRECTORY, DATA_LINK, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
 from pkiplan.state.inspect import (
     Candidate,
+    Declared,
     OpenWith,
     candidate_of_certificate,
     candidate_of_key,
@@ -42,6 +43,7 @@ from pkiplan.state.unmanaged import find_unmanaged
 
 if TYPE_CHECKING:
     from pkiplan.render.ca_database import IndexEntry
+    from pkiplan.x509.as_declared import AsDeclared
 
 # A running apply switches an authority in milliseconds; who is unlucky so often in a row meets a crashed one.
 MOST_ATTEMPTS = 5
@@ -118,6 +120,7 @@ class _Look:
         self._memory = memory
         self._open_with = open_with
         self._signers: dict[str, tuple[Candidate, ...]] = {}
+        self._as_declared: AsDeclared | None = None
 
     def at_all(self) -> Iterator[tuple[Resource, _Seen]]:
         """Look at everything: authorities in this process, certificates in several where they are many."""
@@ -159,6 +162,16 @@ class _Look:
                 break
         return seen
 
+    def _declared(self, resource: Resource) -> Declared | None:
+        """Say what a certificate shall be, where others are alike."""
+        if resource.is_authority or self._memory.keeps_all:
+            return None
+        if self._as_declared is None:
+            from pkiplan.x509.as_declared import AsDeclared
+
+            self._as_declared = AsDeclared()
+        return Declared(resource, self._as_declared)
+
     def _in(self, directory: ResourceDirectory, resource: Resource) -> _Seen:
         site, memory, open_with = self._site, self._memory, self._open_with
         digests: list[str] = []
@@ -174,7 +187,7 @@ class _Look:
         key = inspect_key(key_bytes, resource.key, memory, open_with)
         certificate_bytes = read(resource.certificate_file)
         candidates = self._signers.get(resource.issuer, ()) if resource.issuer is not None else ()
-        certificate = inspect_certificate(certificate_bytes, candidates, memory)
+        certificate = inspect_certificate(certificate_bytes, candidates, memory, self._declared(resource))
         files: dict[str, Observation[ObservedFile]] = {}
         # What a full chain is put together of, as far as it has been seen.
         parts = _parts_of_chain(certificate_bytes, certificate)

@@ -190,7 +190,7 @@ def _examined(certificate: x509.Certificate, request: CertificateRequest, signer
         and encoded == pattern.certificate(signed_part, certificate.signature)
         and is_signed_with(certificate, signer, signed_part)
     ):
-        return pattern.facts(encoded, own, frozenset({spki_sha256(signer)}))
+        return pattern.facts(encoded, own, frozenset({spki_sha256(signer)}), file=_NO_FILE)
     observed = _read_and_compared(certificate, request, signer)
     if pattern is None and (new := pattern_of(encoded, observed, own)) is not None:
         _PATTERNS.keep(key, (request.issuer, shared), new)

@@ -24,7 +24,7 @@ from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.extensions import CertificateExtensions
-from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec, signature_verifies, spki_der, spki_sha256
+from pkiplan.x509.keys import PublicKey, is_signed_with, key_identifier_of_spki, key_spec, spki_der, spki_sha256
 from pkiplan.x509.names import parse_name
 from pkiplan.x509.unsound_keys import weakness
 
@@ -174,34 +174,39 @@ def certificate_facts(
     encoded = certificate.public_bytes(Encoding.DER)
     one = EncodedCertificate(certificate, encoded, hashlib.sha256(encoded).hexdigest())
 
-    def verified_by(own: SignerOf) -> frozenset[str]:
+    def verified_by(signed: Signed) -> frozenset[str]:
         keys = [*candidates]
-        if own.key is not None and own.is_self_issued:
-            keys.append(own.key)
-        return frozenset(spki_sha256(key) for key in keys if signature_verifies(certificate, key, own.parts))
+        if signed.own_key is not None and signed.is_self_issued:
+            keys.append(signed.own_key)
+        return frozenset(spki_sha256(key) for key in keys if signed.is_with(key))
 
     return encoded_certificate_facts(one, file=file, verified_by=verified_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignerOf:
-    """What is known of a certificate when it is asked who signed it: `key` and `spki_sha256` are its own."""
+class Signed:
+    """A certificate that is asked who signed it.
 
-    parts: der.CertificateParts
-    key: CertificatePublicKeyTypes | None
+    `part` is what the signature is over; None where the certificate names two algorithms for it. `own_key` and
+    `spki_sha256` are its own. `is_self_issued` tells whether issuer and subject are one, as encoded (RFC 5280, 3.2).
+    """
+
+    certificate: x509.Certificate
+    part: bytes | None
+    own_key: CertificatePublicKeyTypes | None
     spki_sha256: str
+    is_self_issued: bool
 
-    @property
-    def is_self_issued(self) -> bool:
-        """Tell whether issuer and subject are one, as encoded (RFC 5280, 3.2)."""
-        return self.parts.issuer == self.parts.subject
+    def is_with(self, public_key: CertificatePublicKeyTypes) -> bool:
+        """Tell whether it is signed with this key."""
+        return self.part is not None and is_signed_with(self.certificate, public_key, self.part)
 
 
 def encoded_certificate_facts(
     one: EncodedCertificate,
     *,
     file: FileFacts,
-    verified_by: Callable[[SignerOf], frozenset[str]],
+    verified_by: Callable[[Signed], frozenset[str]],
     certificates_in_file: int = 1,
 ) -> ObservedCertificate:
     """Describe a certificate as a value; `verified_by` tells the digests of the keys under which it verifies."""
@@ -214,7 +219,7 @@ def encoded_certificate_facts(
 def _facts(
     one: EncodedCertificate,
     file: FileFacts,
-    verified_by: Callable[[SignerOf], frozenset[str]],
+    verified_by: Callable[[Signed], frozenset[str]],
     certificates_in_file: int,
 ) -> ObservedCertificate:
     certificate = one.certificate
@@ -247,7 +252,18 @@ def _facts(
         has_foreign_aki=authority_key_id is not None and authority_key_id.authority_cert_serial_number is not None,
         key_id_of_key=key_id,
         key_id_when_signed=key_id if is_as_encoded_here else key_identifier_of_spki(own_spki),
-        verified_by=verified_by(SignerOf(parts=parts, key=own_key, spki_sha256=own_digest)),
+        verified_by=verified_by(
+            Signed(
+                certificate=certificate,
+                # RFC 5280, 4.1.1.2: both MUST name the same algorithm.
+                part=certificate.tbs_certificate_bytes
+                if parts.inner_signature_algorithm == parts.outer_signature_algorithm
+                else None,
+                own_key=own_key,
+                spki_sha256=own_digest,
+                is_self_issued=parts.issuer == parts.subject,
+            )
+        ),
         version=certificate.version.value + 1,
         certificates_in_file=certificates_in_file,
         key_weakness=None if own_key is None else weakness(own_key),

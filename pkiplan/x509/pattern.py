@@ -22,7 +22,7 @@ from pkiplan.model.names import (
     NameAttribute,
     StringType,
 )
-from pkiplan.model.observed import ObservedCertificate
+from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.x509 import der
 from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec
 from pkiplan.x509.unsound_keys import weakness
@@ -82,7 +82,7 @@ class Pattern:
                 self.inner_signature_algorithm,
                 self.examined.issuer_der,
                 _validity(own.not_before, own.not_after),
-                _name(own.subject),
+                encoded_name(own.subject),
                 own.spki,
             )
         except (ValueError, LookupError):
@@ -95,16 +95,18 @@ class Pattern:
         bits = der.encode(der.BIT_STRING, b"\x00", signature)
         return der.encode(der.SEQUENCE, signed_part, self.outer_signature_algorithm, bits)
 
-    def facts(self, certificate: bytes, own: OwnParts, verified_by: frozenset[str]) -> ObservedCertificate:
+    def facts(
+        self, certificate: bytes, own: OwnParts, verified_by: frozenset[str], *, file: FileFacts
+    ) -> ObservedCertificate:
         """Describe a certificate that is written after this pattern, as reading it would."""
         examined = self.examined
         key_id = key_identifier_of_spki(own.spki)
         return ObservedCertificate(
-            file=examined.file,
+            file=file,
             fingerprint_sha256=hashlib.sha256(certificate).hexdigest(),
             subject=own.subject,
             issuer=examined.issuer,
-            subject_der=_name(own.subject),
+            subject_der=encoded_name(own.subject),
             issuer_der=examined.issuer_der,
             serial=own.serial,
             not_before=own.not_before,
@@ -152,8 +154,8 @@ class _NotReadAsWrittenError(ValueError):
     """A value that is sound, but that is read back from a certificate in another order or spelling."""
 
 
-def _name(name: DistinguishedName) -> bytes:
-    """Write a distinguished name whose RDNs have one attribute each (RFC 5280, 4.1.2.4)."""
+def encoded_name(name: DistinguishedName) -> bytes:
+    """Write a distinguished name (RFC 5280, 4.1.2.4); raise ValueError where an RDN has several attributes."""
     return der.encode(der.SEQUENCE, *[_rdn(attribute) for (attribute,) in name.rdns])
 
 
