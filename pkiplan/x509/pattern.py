@@ -85,7 +85,7 @@ class Pattern:
                 encoded_name(own.subject),
                 own.spki,
             )
-        except (ValueError, LookupError):
+        except (ValueError, LookupError, OverflowError):
             return None
         listed = [own_extensions[oid] if encoded is None else encoded for oid, encoded in self.extensions]
         return der.encode(der.SEQUENCE, *fields, der.encode(der.CONTEXT_3, der.encode(der.SEQUENCE, *listed)))
