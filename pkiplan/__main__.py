@@ -16,11 +16,12 @@ def main() -> None:
         return
     import gc
 
-    from pkiplan.cli.boundary import run
+    from pkiplan.cli.boundary import run, tell_no_texts
 
     # A large site is a million values that all stay; looking through them for garbage every 700 takes a fifth of a run.
     gc.set_threshold(200_000, 20, 20)
 
+    tell_no_texts()
     sys.exit(run(arguments))
 
 

@@ -48,3 +48,16 @@ class LockedError(PkiplanError):
 
 class InterruptedByUserError(PkiplanError):
     """The user or the system asked to stop (Ctrl-C, SIGTERM). Exit status 130."""
+
+
+def system_words(error: OSError) -> str:
+    """Say in the system's words why it refused; without such words the kind, since any other text may hold a secret."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+def kind_and_place(error: BaseException) -> str:
+    """Tell of an error that is not ours by its kind and the line that it comes from; its text may hold a secret."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.filename.rpartition('/')[2]}:{frame.lineno}"

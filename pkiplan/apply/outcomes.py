@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 
 from pkiplan.apply.results import ApplyEvent, ChangeResult, Done, EventKind, Failed, NotRun, Outcome
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, kind_and_place, system_words
 from pkiplan.plan.changes import Change
 
 Progress = Callable[[ApplyEvent], None]
@@ -54,7 +52,7 @@ class Outcomes:
         except (PkiplanError, OSError) as error:
             failed = Failed(in_one_line(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours in one branch must not stop the others
-            failed = Failed(_fault(error))
+            failed = Failed(f"internal error: {kind_and_place(error)}")
         else:
             return True
         finally:
@@ -100,11 +98,5 @@ def in_one_line(error: Exception) -> str:
     """Say what went wrong in one line."""
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{(error.strerror or type(error).__name__).lower()}"
+        return f"{where}{system_words(error)}"
     return "; ".join(str(error).splitlines())
-
-
-def _fault(error: Exception) -> str:
-    """Tell of a fault in pkiplan itself by its kind and line; its text might hold a secret."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"internal error: {type(error).__name__} in {os.path.basename(frame.filename)}:{frame.lineno}"

@@ -116,6 +116,19 @@ def _traceback(error: BaseException) -> str:
     )
 
 
+def tell_no_texts() -> None:
+    """Let errors that nobody catches be told without their texts too: at the very end, in threads, in callbacks."""
+    import threading
+
+    def told(error: BaseException | None) -> None:
+        if error is not None and sys.stderr is not None:
+            sys.stderr.write(_traceback(error))
+
+    sys.excepthook = lambda _kind, error, _trace: told(error)
+    threading.excepthook = lambda found: told(found.exc_value)
+    sys.unraisablehook = lambda found: told(found.exc_value)
+
+
 def _where(error: Exception) -> str:
     """Name the innermost line of pkiplan's; the error's own text could hold a secret."""
     import traceback

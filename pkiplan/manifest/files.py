@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pkiplan.diagnostics import Place
+from pkiplan.errors import system_words
 from pkiplan.manifest.problems import nearest, shown
 from pkiplan.manifest.values import BadValueError
 
@@ -197,8 +198,7 @@ class Files:
 
 def _unreadable(path: str, error: OSError) -> BadValueError:
     hint = "see that this user may read it" if isinstance(error, PermissionError) else ""
-    why = (error.strerror or str(error)).lower()
-    return BadValueError(f"cannot read {shown(path)}: {why}", code="unreadable-file", hint=hint)
+    return BadValueError(f"cannot read {shown(path)}: {system_words(error)}", code="unreadable-file", hint=hint)
 
 
 def _nearest(path: str) -> str:

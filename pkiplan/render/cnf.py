@@ -9,7 +9,7 @@ from jinja2 import TemplateError
 from jinja2.exceptions import TemplateSyntaxError
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, kind_and_place
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
 from pkiplan.render.environment import PROBLEMS, environment_for
@@ -38,8 +38,9 @@ def render(site: Site, resource: Resource, older_templates: str | None = None) -
     except TemplateError as error:
         problems.append(f"a template of {site.templates or 'pkiplan'}: {error.message}")
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
-        # What a template of the site's own can do wrong.
-        problems.append(f"a template of {site.templates or 'pkiplan'}: {error}")
+        # What a template of the site's own can do wrong; it has nothing secret to speak of.
+        why = kind_and_place(error) if site.templates is None else error
+        problems.append(f"a template of {site.templates or 'pkiplan'}: {why}")
     finally:
         PROBLEMS.reset(token)
     if not problems:

@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from itertools import chain
 from typing import NamedTuple
 
+from pkiplan.errors import kind_and_place
 from pkiplan.model.extensions import (
     EXTENSION_OIDS,
     AccessDescription,
@@ -324,4 +325,4 @@ def _der(value: ExtensionValue) -> CnfText:
     try:
         return CnfText(f"DER:{encode(value).public_bytes().hex()}")
     except ValueError as error:
-        raise CnfValueError(str(error)) from None
+        raise CnfValueError(f"cannot be encoded: {kind_and_place(error)}") from None

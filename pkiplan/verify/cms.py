@@ -19,14 +19,18 @@ MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 
 
+class UnsupportedKeyError(Exception):
+    """No signature of this kind is made with such a key; the message says with which ones."""
+
+
 class CmsError(Exception):
     """A CMS signature does not hold; the message says what of it."""
 
 
 def sign(content: bytes, certificate: x509.Certificate, key: PrivateKeyTypes) -> bytes:
-    """Sign content detached; raises TypeError for a key that cryptography makes no CMS signature with."""
+    """Sign content detached; raises UnsupportedKeyError for a key that cryptography makes no CMS signature with."""
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise TypeError("cryptography makes CMS signatures with RSA and ECDSA keys only")
+        raise UnsupportedKeyError("cryptography makes CMS signatures with RSA and ECDSA keys only")
     builder = PKCS7SignatureBuilder().set_data(content).add_signer(certificate, key, SHA256())
     return builder.sign(Encoding.DER, [PKCS7Options.DetachedSignature, PKCS7Options.Binary])
 
@@ -36,7 +40,7 @@ def check(signature: bytes, content: bytes, certificate: x509.Certificate) -> No
     try:
         signer, signed_attributes = _signer(signature)
     except (der.DerError, IndexError, ValueError) as error:
-        raise CmsError(f"the signature does not parse: {error}") from error
+        raise CmsError("the signature does not parse") from error
     attributes = _by_oid(signed_attributes)
     if MESSAGE_DIGEST not in attributes:
         raise CmsError("the signature names no digest of the content")
@@ -56,7 +60,7 @@ def attributes_of(signature: bytes) -> dict[str, der.Tlv]:
     try:
         return _by_oid(_signer(signature)[1])
     except (der.DerError, IndexError, ValueError) as error:
-        raise CmsError(f"the signature does not parse: {error}") from error
+        raise CmsError("the signature does not parse") from error
 
 
 def _by_oid(signed_attributes: der.Tlv) -> dict[str, der.Tlv]:

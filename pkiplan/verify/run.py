@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, kind_and_place
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site, VerifyRule
 from pkiplan.verify import VerifyEvent
@@ -140,8 +140,8 @@ def _guarded(check: str, address: str, results: Iterator[CheckResult]) -> Iterat
     except PkiplanError as error:
         yield _verdict(check, address, Outcome.REFUSED, Reason(UNUSABLE_CERTIFICATE, first_line(error)))
     except ValueError as error:
-        # cryptography says so of extensions that do not parse, and only once they are looked at.
-        reason = Reason(UNUSABLE_CERTIFICATE, f"the certificate cannot be parsed: {error}")
+        # cryptography says so of what does not parse, and only once that is looked at.
+        reason = Reason(UNUSABLE_CERTIFICATE, f"the certificate cannot be parsed: {kind_and_place(error)}")
         yield _verdict(check, address, Outcome.REFUSED, reason)
 
 

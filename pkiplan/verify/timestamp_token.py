@@ -31,9 +31,9 @@ _SHA256 = der.encode(der.SEQUENCE, der.encode_oid("2.16.840.1.101.3.4.2.1"), _NU
 
 
 def make(content: bytes, certificate: x509.Certificate, key: PrivateKeyTypes, time: datetime) -> bytes:
-    """Stamp content; raises TypeError for a key that no token is made with here."""
+    """Stamp content; raises UnsupportedKeyError for a key that no token is made with here."""
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise TypeError("timestamp tokens are made with RSA and ECDSA keys only")
+        raise cms.UnsupportedKeyError("timestamp tokens are made with RSA and ECDSA keys only")
     info = _info(content, time)
     attributes = _attributes(info, certificate)
     # RFC 5652, 5.4: what is signed are the attributes as a SET, not as the [0] they are sent as.
@@ -77,7 +77,7 @@ def check(token: bytes, content: bytes, certificate: x509.Certificate) -> None:
         version, _policy, imprint = der.single(info).expect(der.SEQUENCE).children()[:3]
         stamped = imprint.expect(der.SEQUENCE).children()[1].expect(der.OCTET_STRING).content
     except (der.DerError, IndexError, ValueError) as error:
-        raise CmsError(f"the token does not parse: {error}") from error
+        raise CmsError("the token does not parse") from error
     if version.content != b"\x01" or stamped != hashlib.sha256(content).digest():
         raise CmsError("the token stamps something else")
     cms.check(token, info, certificate)

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pkiplan.diagnostics import Diagnostic, Severity, in_order
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.plan.changes import Plan, PlanOptions
 from pkiplan.workflow.loading import load
 from pkiplan.workflow.opening import needed_secrets, opener
@@ -272,7 +272,7 @@ def save_plan(planned: PlannedSite, out: str | None) -> SavedAt:
     try:
         write_plan_file(path, planned.document)
     except OSError as error:
-        why = f"{path}: {(error.strerror or str(error)).lower()}"
+        why = f"{path}: {system_words(error)}"
         if out is not None:
             raise PkiplanError.of(f"the plan was not saved: {why}", code="plan-not-saved") from None
         warning = Diagnostic(

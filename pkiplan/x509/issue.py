@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkiplan.diagnostics import Diagnostic, Severity
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, kind_and_place
 from pkiplan.model.extensions import EXTENSION_OIDS, Extension
 from pkiplan.model.keys import KeySpec, ManagedKey, ObservedKeySpec, OtherKey, RsaKeySpec
 from pkiplan.model.names import DistinguishedName
@@ -229,7 +229,7 @@ def _sign(request: CertificateRequest, signing_key: PrivateKey, signer: Observed
     try:
         return _build(request, signing_key, signer)
     except ValueError as error:
-        raise _failure(request.resource, f"cannot be encoded: {error}") from None
+        raise _failure(request.resource, f"cannot be encoded: {kind_and_place(error)}") from None
 
 
 def _build(request: CertificateRequest, signing_key: PrivateKey, signer: ObservedKeySpec) -> x509.Certificate:

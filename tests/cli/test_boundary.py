@@ -45,6 +45,40 @@ def test_a_fault_of_our_own_is_one_line_and_never_a_secret(
         assert "--debug" in run.err
 
 
+UNCAUGHT = """\
+import os, threading
+from pkiplan.cli.boundary import tell_no_texts
+tell_no_texts()
+def fail():
+    raise ValueError(os.environ["SECRET"])
+class Gone:
+    def __del__(self):
+        fail()
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+Gone()
+fail()
+"""
+
+
+def test_what_nobody_catches_is_told_without_its_text(tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text(UNCAUGHT)
+    root = str(Path(__file__).parents[2])
+
+    ran = subprocess.run(
+        [sys.executable, "fails.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root, "SECRET": "hunter2"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr.count("ValueError (its text is not shown") == 3
+    assert "hunter2" not in ran.stderr
+
+
 def test_interrupts_exit_with_130(site: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pkiplan.workflow, "make_plan", fail(KeyboardInterrupt()))
 

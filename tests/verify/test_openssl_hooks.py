@@ -94,6 +94,24 @@ def test_a_key_of_another_certificate_is_a_mismatch() -> None:
     assert refused.value.reason.code == "key-mismatch"
 
 
+def test_a_listener_that_fails_is_told_of_once_openssl_is_left(capfd: pytest.CaptureFixture[str]) -> None:
+    setup = setup_of()
+
+    def failing(_side: str, _message: openssl_hooks.Message) -> None:
+        raise KeyError("what the message holds")
+
+    tap = openssl_hooks.MessageTap(failing)
+    context = client_context(setup)
+    tap.attach(context, "client")
+    tap.raise_failure()
+
+    converse(client_side(context, setup), server_side(server_context(setup), setup))
+
+    with pytest.raises(KeyError):
+        tap.raise_failure()
+    assert capfd.readouterr().err == ""
+
+
 def test_every_message_is_heard_on_both_sides_in_order() -> None:
     heard: list[tuple[str, bool, int]] = []
     setup = setup_of()

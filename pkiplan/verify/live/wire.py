@@ -34,7 +34,7 @@ class Wire:
         except TimeoutError:
             raise UnreachableError(f"{endpoint} does not answer within {timeout:g} s") from None
         except OSError as error:
-            raise UnreachableError(f"{endpoint} cannot be reached: {error.strerror or error}") from error
+            raise UnreachableError(f"{endpoint} cannot be reached: {error.strerror or type(error).__name__}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +50,7 @@ class Wire:
         except TimeoutError:
             raise UnreachableError(f"{self._endpoint} takes no bytes in time") from None
         except OSError as error:
-            raise UnreachableError(f"{self._endpoint} broke off: {error.strerror or error}") from error
+            raise UnreachableError(f"{self._endpoint} broke off: {error.strerror or type(error).__name__}") from error
 
     def receive(self, at_most: int = _BUFFER, within: float | None = None) -> bytes | None:
         """Return what has come: nothing at the end of the stream, None when `within` seconds have passed."""
@@ -66,7 +66,7 @@ class Wire:
             self.was_reset = True
             return b""
         except OSError as error:
-            raise UnreachableError(f"{self._endpoint} broke off: {error.strerror or error}") from error
+            raise UnreachableError(f"{self._endpoint} broke off: {error.strerror or type(error).__name__}") from error
 
     def exactly(self, count: int) -> bytes:
         """Return so many bytes and not one more."""

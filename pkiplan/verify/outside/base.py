@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from pkiplan.errors import system_words
 from pkiplan.verify.reasons import HANDSHAKE_FAILED
 from pkiplan.verify.results import ACCEPTED, Reason
 from pkiplan.verify.stacks.base import TLS_1_2, HandshakeOutcome, HandshakeSetup
@@ -21,7 +22,7 @@ def timed(shake_hands: Callable[[], Reason]) -> HandshakeOutcome:
         reason = shake_hands()
     except OSError as error:
         # The program has gone since it said which one it is, or the machine has no processes or files left.
-        reason = Reason(HANDSHAKE_FAILED, f"the program cannot be run: {(error.strerror or str(error)).lower()}")
+        reason = Reason(HANDSHAKE_FAILED, f"the program cannot be run: {system_words(error)}")
     return HandshakeOutcome(accepted=reason is ACCEPTED, reason=reason, seconds=time.perf_counter() - started)
 
 

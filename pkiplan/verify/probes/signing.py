@@ -87,7 +87,7 @@ def signature_checks(signature: Signature, subject: Subject, usage: str) -> Iter
     except NotRunError as error:
         yield not_run(signature.check, subject, error.reason, stack=CRYPTOGRAPHY, target=usage)
         return
-    except TypeError as error:
+    except cms.UnsupportedKeyError as error:
         reason = Reason(reasons.NOT_SUPPORTED, str(error))
         yield not_run(signature.check, subject, reason, stack=CRYPTOGRAPHY, target=usage)
         return

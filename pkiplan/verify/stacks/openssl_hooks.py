@@ -139,6 +139,12 @@ class MessageTap:
         self._callbacks: list[Any] = []
         self._contexts: list[SSL.Context] = []
         self._lock = threading.Lock()
+        self._failure: BaseException | None = None
+
+    def raise_failure(self) -> None:
+        """Raise what the listener failed with, if it did: no exception comes through OpenSSL."""
+        if self._failure is not None:
+            raise self._failure
 
     def attach(self, context: SSL.Context, side: str) -> None:
         """Listen to every connection made from this context from now on; `side` names it to the listener."""
@@ -150,7 +156,10 @@ class MessageTap:
             with self._lock:
                 self._listener(side, message)
 
-        callback = _ffi.callback("void (*)(int, int, int, void *, size_t, SSL *, void *)", heard)
+        def failed(_kind: object, error: BaseException, _traceback: object) -> None:
+            self._failure = self._failure or error
+
+        callback = _ffi.callback("void (*)(int, int, int, void *, size_t, SSL *, void *)", heard, onerror=failed)
         self._callbacks.append(callback)
         self._contexts.append(context)
         _lib.SSL_CTX_set_msg_callback(context._context, callback)

@@ -105,6 +105,7 @@ class _Trace:
         if outcome.reason.by:
             # The last words of the side that refused: its alert.
             (client if outcome.reason.by == CLIENT else server).outgoing()
+        tap.raise_failure()
         return self._told(outcome, client, server)
 
     def _told(self, outcome: HandshakeOutcome, client: PyOpenSslSide, server: PyOpenSslSide) -> HandshakeTrace:
