@@ -11,6 +11,7 @@ from pkiplan.report.text import counted, printable
 from pkiplan.verify.trace.story import HandshakeTrace, StepState, TraceMessage, TraceStep
 
 _WIDTH = 110
+_SECRET = 4  # the step in which both come to a common secret
 _MARKS = {
     StepState.DONE: "✓",
     StepState.SKIPPED: "-",
@@ -90,6 +91,10 @@ def trace_mermaid(trace: HandshakeTrace) -> str:
 
 def _begins_at(step: TraceStep, trace: HandshakeTrace) -> int:
     """Give the number of the message before which a step is noted; what no message shows, where its cause is over."""
+    if step.number == _SECRET:
+        # The client's share completes it; what the server asks for before that is of its answer.
+        shares = [number for number in step.messages if trace.messages[number - 1].sender == "client"]
+        return min(shares, default=len(trace.messages) + 1)
     if step.messages:
         return min(step.messages)
     after = {3: ("Certificate", "server", "client"), 6: ("Finished", "client", "server")}.get(step.number)

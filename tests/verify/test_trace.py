@@ -179,3 +179,17 @@ def test_views_hold_every_message_and_step_and_no_secret(toy: Toy, how: dict[str
         line = key_pem(key).splitlines()[1].decode()
         assert line not in text
         assert line not in str(document)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_diagram_shows_each_message_beneath_its_step(toy: Toy, version: str) -> None:
+    lines = [line.strip() for line in trace_mermaid(traced(toy, client="ops", version=version)).splitlines()]
+
+    def step_of(message: str) -> str:
+        at = next(number for number, line in enumerate(lines) if message in line)
+        return next(line for line in reversed(lines[:at]) if line.startswith("Note")).partition(": ")[2]
+
+    assert step_of("S->>C: CertificateRequest") == "2. The server answers with its certificate"
+    assert step_of("C->>S: Certificate,") == "5. The client shows who it is, if asked"
+    if version == "1.2":
+        assert step_of("C->>S: ClientKeyExchange") == "4. Both come to a common secret"
