@@ -16,8 +16,6 @@ from pkiplan.verify.results import CheckResult, Outcome, VerifyReport, report_do
 _MOST_ROWS = 60
 _UNEXPECTED_LISTED = 50
 _CONTROL = "control-"
-_RULE = "rule"
-_MADE_FOR_IT = "throw-away "
 
 _ACCEPTED = "✓"
 _REFUSED = "✗"
@@ -103,11 +101,7 @@ def _in_short(result: CheckResult) -> tuple[str, ...]:
     """Name the check; a control is one whatever the host, and what was made for it alone has no name worth reading."""
     if result.check.startswith(_CONTROL):
         return (printable(result.check),)
-    others = [side for side in (result.server, result.client) if side is not None and side != result.subject]
-    named = "".join(f" with {side}" for side in others if not side.startswith(_MADE_FOR_IT))
-    if result.check == _RULE and result.client is None:
-        named += " without client"
-    return (printable(f"{result.check} {result.target}".rstrip() + named),)
+    return (printable(f"{result.check} {result.target}".rstrip() + result.partners),)
 
 
 def _both_sides(result: CheckResult) -> tuple[str, ...]:

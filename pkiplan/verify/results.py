@@ -36,6 +36,8 @@ ACCEPTED = Reason()
 UNREACHABLE = "unreachable"
 BREAKS_CONSTRAINTS = "breaks-constraints"
 
+_MADE_FOR_IT = "throw-away "
+
 # Stacks that name several faults with one word: whichever of them was wanted may be meant (GnuTLS says
 # GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE of basic constraints, path lengths and name constraints alike).
 _COARSE = {BREAKS_CONSTRAINTS: ("not-an-authority", "path-too-long", "name-not-permitted")}
@@ -93,9 +95,17 @@ class CheckResult:
         """Say in one line what was done and what came of it."""
         how = " ".join(part for part in (f"TLS {self.version}" if self.version else "", self.mode) if part)
         over = f"{self.stack}, {how}" if how else self.stack
-        about = f"{self.check} {self.target}".rstrip()
+        about = f"{self.check} {self.target}".rstrip() + self.partners
         why = f": {self.reason.text}" if self.reason.text else ""
         return f"{self.subject}: {about} ({over}): {self.outcome.value}{why}"
+
+    @property
+    def partners(self) -> str:
+        """Name who else took part, and that a rule was about no client; what was made for a check has no name here."""
+        others = [side for side in (self.server, self.client) if side is not None and side != self.subject]
+        named = "".join(f" with {side}" for side in others if not side.startswith(_MADE_FOR_IT))
+        is_alone = self.check == "rule" and self.server is not None and self.client is None
+        return f"{named} without client" if is_alone else named
 
     @property
     def mode(self) -> str:

@@ -138,6 +138,15 @@ def test_stand_ins_have_no_name_worth_reading() -> None:
     assert "rule www.acme.example without client" in text
 
 
+def test_an_unexpected_rule_names_its_client() -> None:
+    common = {"expected": Expected.ACCEPTED, "outcome": Outcome.REFUSED, "target": "www.acme.example"}
+
+    text = verify_text(report_of([check("rule", client="certificate.ops", **common), check("rule", **common)]))  # type: ignore[arg-type]
+
+    assert "rule www.acme.example with certificate.ops (pyopenssl, TLS 1.3): refused" in text
+    assert "rule www.acme.example without client (pyopenssl, TLS 1.3): refused" in text
+
+
 def test_reasons_on_request() -> None:
     told = verify_text(report_of(handshakes()), verbose=True)
 
