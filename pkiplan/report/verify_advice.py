@@ -18,6 +18,7 @@ _SERVER = "let the server read its files anew, and see that it serves this certi
 _BY_REASON = {
     reasons.UNUSABLE_CERTIFICATE: _MADE_ANEW,
     reasons.CHAIN_ORDER: _MADE_ANEW,
+    reasons.CHAIN_FILE_FAULT: _MADE_ANEW,
     reasons.UNKNOWN_AUTHORITY: _MADE_ANEW,
     reasons.BAD_SIGNATURE: _MADE_ANEW,
     reasons.KEY_MISMATCH: _PAIR,

@@ -9,7 +9,8 @@ from cryptography import x509
 
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ExternalKey
-from pkiplan.model.resource import Resource
+from pkiplan.model.observed import Missing, Unreadable
+from pkiplan.model.resource import CHAIN_FILE, Resource
 from pkiplan.verify.reasons import KEY_NOT_HERE, KEY_NOT_OPENED, UNUSABLE_CERTIFICATE, UNUSABLE_KEY
 from pkiplan.verify.results import Reason
 from pkiplan.verify.stacks.base import Identity
@@ -23,14 +24,15 @@ class Credential:
 
     `served_pem` is what a server sends: the certificate and the authorities between it and its root
     (`fullchain.pem`). `anchor_pem` is the one certificate that a peer trusts: the root's, or its own when it
-    is self-signed. `load_key` gives the private key as plain PEM, and raises PkiplanError when it cannot
-    (offline, or encrypted and no passphrase given).
+    is self-signed. `chain_file` is `chain.pem`, None where none is to be. `load_key` gives the private key as plain
+    PEM, and raises PkiplanError when it cannot (offline, or encrypted and no passphrase given).
     """
 
     resource: Resource
     certificate_pem: bytes
     served_pem: bytes
     anchor_pem: bytes
+    chain_file: bytes | Missing | Unreadable | None = None
     load_key: Callable[[], bytes] = field(repr=False)
 
     @property
@@ -65,6 +67,7 @@ class Subject:
     def __init__(self, credential: Credential, authorities: tuple[Resource, ...], parsed: ParsedPem) -> None:
         self.resource = credential.resource
         self.authorities = authorities
+        self._known = parsed
         self._credential = credential
         self._identity: Identity | None = None
         self._why_no_key: Reason | None = None
@@ -82,6 +85,11 @@ class Subject:
     def address(self) -> str:
         """Return the address of the resource."""
         return self.resource.address
+
+    def chain_file(self) -> tuple[x509.Certificate, ...] | Missing | Unreadable | None:
+        """Parse the file of the chain without the certificate; raises UnusableError where it is damaged."""
+        held = self._credential.chain_file
+        return _parsed(self._known, held, CHAIN_FILE) if isinstance(held, bytes) else held
 
     @property
     def identity(self) -> Identity:

@@ -15,13 +15,14 @@ from pkiplan.verify.results import Sample
 class VerifyScope:
     """What to verify.
 
-    `addresses` of None is the whole site, else these and everything issued beneath them. Without `full` the
-    first certificate of each issuer and profile gets every check, and the others one handshake a protocol
-    version. `sample` looks at so many certificates at most. `live` asks the endpoints that `connect:` names;
+    `addresses` of None is the whole site, else these and everything issued beneath them; `without` are left out.
+    Without `full` the first certificate of each issuer and profile gets every check, and the others one handshake a
+    protocol version. `sample` looks at so many certificates at most. `live` asks the endpoints that `connect:` names;
     after an apply they may still serve the certificate they had.
     """
 
     addresses: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
     full: bool = False
     sample: int | None = None
     live: bool = True
@@ -72,6 +73,8 @@ def _standing_in(resources: list[Resource]) -> set[str]:
 
 
 def _is_in_scope(site: Site, resource: Resource, scope: VerifyScope) -> bool:
+    if resource.address in scope.without:
+        return False
     if scope.addresses is None:
         return True
     return resource.address in scope.addresses or any(

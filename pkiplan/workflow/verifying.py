@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pkiplan.errors import PkiplanError
 from pkiplan.model.keys import ManagedKey
-from pkiplan.model.observed import Found, Missing
-from pkiplan.model.resource import CNF_FILE, FULLCHAIN_FILE, Resource
+from pkiplan.model.observed import Found, Missing, Unreadable
+from pkiplan.model.resource import CHAIN_FILE, CNF_FILE, FULLCHAIN_FILE, Resource
 from pkiplan.workflow.loading import load
 from pkiplan.workflow.planning import PlannedSite, PlanRequest
 
@@ -55,11 +55,16 @@ def verify(
 
 
 def verify_applied(planned: PlannedSite, report: ApplyReport, *, progress: Progress | None) -> VerifyReport:
-    """Verify what an apply changed and everything beneath it."""
+    """Verify what an apply changed and everything beneath it, but for what is blocked and has no certificate yet."""
     from pkiplan.verify.scope import VerifyScope
 
     assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
-    scope = VerifyScope(addresses=frozenset(result.address for result in report.done), live=False)
+    absent = frozenset(
+        change.address
+        for change in planned.plan.blocked
+        if isinstance(planned.observed.state.of(change.address).certificate, Missing)
+    )
+    scope = VerifyScope(addresses=frozenset(result.address for result in report.done), without=absent, live=False)
     return _verify(planned.site, planned.resolver, planned.request.now, scope, progress, jobs=None)
 
 
@@ -136,6 +141,7 @@ class CredentialLoader:
             certificate_pem=certificate,
             served_pem=served,
             anchor_pem=self._anchor(resource, certificate),
+            chain_file=self._found(resource, CHAIN_FILE) if CHAIN_FILE in self._site.derived_files(resource) else None,
             load_key=lambda: self._key(resource),
         )
 
@@ -159,15 +165,19 @@ class CredentialLoader:
         return self._read(resource, resource.certificate_file)
 
     def _read(self, resource: Resource, name: str) -> bytes:
+        found = self._found(resource, name)
+        if isinstance(found, bytes):
+            return found
+        why = "there is no such file" if isinstance(found, Missing) else found.why
+        raise PkiplanError.of(f"{self._site.path(resource, name)}: {why}", code="unreadable")
+
+    def _found(self, resource: Resource, name: str) -> bytes | Missing | Unreadable:
         new = None if self._waiting is None else self._waiting.read(resource, name)
         if new is not None:
             return new
         with self._reader.resource(resource.directory) as directory:
             found = directory.read(name)
-        if isinstance(found, Found):
-            return found.value.content
-        why = "there is no such file" if isinstance(found, Missing) else found.why
-        raise PkiplanError.of(f"{self._site.path(resource, name)}: {why}", code="unreadable")
+        return found.value.content if isinstance(found, Found) else found
 
     def _key(self, resource: Resource) -> bytes:
         from pkiplan.key_backends import KEY_BACKENDS

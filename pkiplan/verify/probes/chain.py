@@ -12,27 +12,42 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from pkiplan.model.observed import Missing, Unreadable
+from pkiplan.model.resource import CHAIN_FILE
 from pkiplan.verify.credentials import Subject
-from pkiplan.verify.reasons import CHAIN_ORDER
+from pkiplan.verify.reasons import CHAIN_FILE_FAULT, CHAIN_ORDER
 from pkiplan.verify.results import ACCEPTED, CheckResult, Expected, Outcome, Reason
 from pkiplan.verify.scope import Depth
 from pkiplan.verify.session import Session
 
 
 def chain(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResult]:  # noqa: ARG001 - a Probe
-    """Check the order of the served chain."""
+    """Check the order of the served chain, and that the file without the certificate itself holds the same."""
     if subject.resource.is_authority:
         return
     fault = chain_fault(subject.certificate, subject.served, subject.anchor)
+    reason = Reason(CHAIN_ORDER, fault) if fault is not None else _chain_file_fault(subject)
     yield CheckResult(
         check="chain-order",
         subject=subject.address,
         server=subject.address,
         stack="cryptography",
         expected=Expected.ACCEPTED,
-        outcome=Outcome.ACCEPTED if fault is None else Outcome.REFUSED,
-        reason=ACCEPTED if fault is None else Reason(CHAIN_ORDER, fault),
+        outcome=Outcome.ACCEPTED if reason is None else Outcome.REFUSED,
+        reason=reason or ACCEPTED,
     )
+
+
+def _chain_file_fault(subject: Subject) -> Reason | None:
+    """Say what is wrong with `chain.pem`, which no handshake here uses but a server may, in the words of a plan."""
+    match subject.chain_file():
+        case Missing():
+            return Reason(CHAIN_FILE_FAULT, f"{CHAIN_FILE} is missing")
+        case Unreadable(why=why):
+            return Reason(CHAIN_FILE_FAULT, f"{CHAIN_FILE}: {why}")
+        case tuple() as held if held != subject.served[1:]:
+            return Reason(CHAIN_FILE_FAULT, f"{CHAIN_FILE} does not hold the certificates as they are")
+    return None
 
 
 def chain_fault(
