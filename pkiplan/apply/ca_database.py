@@ -6,19 +6,24 @@ certificate is published. pkiplan itself only reads the serial numbers from it.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 from pkiplan.apply import filesystem
 from pkiplan.apply.filesystem import PUBLIC
 from pkiplan.apply.outcomes import in_one_line
 from pkiplan.apply.tree import Tree
+from pkiplan.diagnostics import Diagnostic, Place
 from pkiplan.errors import PkiplanError
 from pkiplan.model.names import DistinguishedName
 from pkiplan.model.resource import CERTIFICATE_FILE, KEY_FILE, Resource
+from pkiplan.model.site import Site
 from pkiplan.model.tree import (
     CRL_NUMBER_FILE,
     INDEX_ATTRIBUTES_FILE,
@@ -28,9 +33,22 @@ from pkiplan.model.tree import (
     SERIAL_FILE,
     STAGED_PREFIX,
 )
-from pkiplan.render.ca_database import attributes_text, index_line, number_text, parse_index, serial_digits
+from pkiplan.plan.key import shown_path
+from pkiplan.render.ca_database import (
+    FIELDS,
+    attributes_text,
+    index_line,
+    is_begun_line,
+    number_text,
+    parse_index,
+    serial_digits,
+    unreadable_lines,
+)
 
 FIRST_CRL_NUMBER = 1
+
+# A file that is no index at all is told by its first lines.
+_PROBLEMS_NAMED = 3
 
 
 @dataclass(slots=True)
@@ -112,7 +130,6 @@ class CaDatabase:
         if index is None:
             filesystem.create_file(opened, INDEX_FILE, b"", PUBLIC)
             index = b""
-        index = _without_half_a_line(opened, index)
         self._ends_with_newline = not index or index.endswith(b"\n")
         self.serials.update(entry.serial for entry in parse_index(index.decode("utf-8", "surrogateescape")))
         self._set_attributes(opened)
@@ -155,6 +172,49 @@ def remove_unborn(tree: Tree, directory: str) -> bool:
     return True
 
 
+def mend_index(tree: Tree, directory: str) -> None:
+    """Cut off a last line that an interrupted apply left half written: with one more added, OpenSSL refuses the file.
+
+    Its certificate was never published, because the line is on the disk before that. What is not of the form in which
+    pkiplan writes stays, and so does a whole line that only lacks its end: somebody else's.
+    """
+    with contextlib.suppress(FileNotFoundError), tree.directory(directory) as opened:
+        index = filesystem.read_file(opened, INDEX_FILE, LARGEST_INDEX)
+        whole, end, last = index.rpartition(b"\n")
+        text = last.decode("utf-8", "surrogateescape")
+        if last and is_begun_line(text) and not parse_index(text):
+            filesystem.shorten(opened, INDEX_FILE, len(whole + end))
+            filesystem.sync_file(opened, INDEX_FILE)
+
+
+def index_problems(site: Site, authority: Resource) -> Iterator[Diagnostic]:
+    """Find what nothing can be added to: an index that cannot be read, or lines that are none of OpenSSL's."""
+    path = site.path(authority, INDEX_FILE)
+    try:
+        directory = filesystem.open_root(os.path.dirname(path))
+        try:
+            content = _content(directory, INDEX_FILE, LARGEST_INDEX)
+        finally:
+            filesystem.close(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield Diagnostic(code="ca-database", summary=in_one_line(error), place=authority.place)
+        return
+    except PkiplanError as error:
+        yield from (replace(problem, place=authority.place) for problem in error.diagnostics)
+        return
+    lines = unreadable_lines("" if content is None else content.decode("utf-8", "surrogateescape"))
+    for number, line in islice(lines, _PROBLEMS_NAMED):
+        yield Diagnostic(
+            code="ca-database",
+            summary=f"a line that is none of OpenSSL's CA database: {len(line.split(chr(9)))} fields, not {FIELDS}",
+            place=Place(shown_path(site, path), number),
+            source_line=line,
+            hint="mend the line or take it out: for one such line `openssl ca` refuses the whole file",
+        )
+
+
 def random_serial(used: set[int]) -> int:
     """Choose a random serial number of up to 159 bits: positive, at most 20 octets (RFC 5280, 4.1.2.2)."""
     import secrets
@@ -164,19 +224,6 @@ def random_serial(used: set[int]) -> int:
         # A tiny number is as random as any, but looks like a mistake; CA/Browser Forum BR 7.1 wants 64 bits.
         if serial >> 64 and serial not in used:
             return serial
-
-
-def _without_half_a_line(opened: int, index: bytes) -> bytes:
-    """Cut off a last line that a crash left half written: OpenSSL refuses the whole file for it.
-
-    Its certificate was never published, because the line is on the disk before that. A whole line that only lacks its
-    end, and a comment, stay.
-    """
-    whole, end, last = index.rpartition(b"\n")
-    if not last.strip() or last.startswith(b"#") or parse_index(last.decode("utf-8", "surrogateescape")):
-        return index
-    filesystem.shorten(opened, INDEX_FILE, len(whole + end))
-    return whole + end
 
 
 def _content(parent: int, name: str, limit: int) -> bytes | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pkiplan.apply import filesystem, generations
-from pkiplan.apply.ca_database import remove_unborn
+from pkiplan.apply.ca_database import mend_index, remove_unborn
 from pkiplan.apply.processes import host_name, own_pid, process_started
 from pkiplan.apply.tree import Tree
 from pkiplan.errors import PkiplanError
@@ -85,8 +85,10 @@ def new_journal(
     )
 
 
-def recover(tree: Tree, adopted: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def recover(tree: Tree, adopted: frozenset[str] = frozenset(), issuing: Iterable[str] = ()) -> tuple[str, ...]:
     """Finish or undo what an interrupted apply left, and tell so in one line; to be called under the lock.
+
+    `issuing` are the directories of the site's authorities, in each of which a line may have been added to the index.
 
     A journal lies in the tree, so whoever can put files there can write one: beyond the site it is only believed of
     `adopted`, the directories in which the manifest adopts certificates.
@@ -106,6 +108,8 @@ def recover(tree: Tree, adopted: frozenset[str] = frozenset()) -> tuple[str, ...
     ]
     for directory in sorted(adopted):
         _discard(tree, directory, entries.run)
+    for directory in issuing:
+        mend_index(tree, directory)
     for directory in entries.begun:
         with contextlib.suppress(FileNotFoundError):
             remove_unborn(tree, directory)

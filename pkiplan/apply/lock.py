@@ -98,7 +98,7 @@ def _recovered(site: Site) -> tuple[str, ...]:
     try:
         tree = open_tree(site)
         try:
-            return recover(tree, _adopted(site))
+            return recover(tree, _adopted(site), [resource.directory for resource in site if resource.is_authority])
         finally:
             tree.close()
     except OSError as error:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from pkiplan.apply.ca_database import index_problems
 from pkiplan.apply.key_making import is_stored_as_declared
 from pkiplan.apply.ownership import ownership_problems
 from pkiplan.apply.work import Work
@@ -18,7 +19,7 @@ from pkiplan.model.resource import Resource
 from pkiplan.model.secret_references import SecretReference
 from pkiplan.model.site import Site
 from pkiplan.model.tree import ARCHIVE_DIRECTORY
-from pkiplan.plan.changes import Change, KeyStep
+from pkiplan.plan.changes import Action, Change, KeyStep
 
 
 def check(work: Work) -> None:
@@ -32,6 +33,7 @@ def check(work: Work) -> None:
         *_places(work.site, changes),
         *ownership_problems(work.site, changes),
         *_secrets(work, changes),
+        *_indexes(work.site, changes),
     ]
     if not problems:
         problems.extend(_signing_keys(work, changes))
@@ -143,6 +145,15 @@ def _must_open(work: Work, resource: Resource, key: ManagedKey, change: Change) 
         and isinstance(observed, Found)
         and not is_stored_as_declared(key, observed.value)
     )
+
+
+def _indexes(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    """Look into the index of each authority that issues, or is written itself."""
+    resources = [site.resources[change.address] for change in changes if change.action is not Action.REMOVE]
+    own = (resource.address for resource in resources if resource.is_authority)
+    for address in dict.fromkeys((*own, *_signers(site, changes))):
+        if site.resources[address].is_authority:
+            yield from index_problems(site, site.resources[address])
 
 
 def _signing_keys(work: Work, changes: Iterable[Change]) -> Iterator[Diagnostic]:

@@ -11,6 +11,7 @@ whose bytes beyond ASCII, should there be any, were decoded with `surrogateescap
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,12 @@ _UNIQUE_SUBJECT = "unique_subject"
 
 # RFC 5280, 4.1.2.5: UTCTime through 2049, GeneralizedTime after.
 FIRST_GENERALIZED_YEAR = 2050
+
+
+# crypto/txt_db/txt_db.c: a tab after a backslash is part of its field.
+_FIELD_END = re.compile(r"(?<!\\)\t")
+# What of each field of a line of ours can have got to the disk.
+_BEGUN_FIELDS = (VALID + "?", "[0-9]*Z?", "", "[0-9A-F]*", "[unkow]*", ".*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,26 @@ def _entry(line: str) -> Iterator[IndexEntry]:
     serial = parse_number(number)
     if serial is not None:
         yield IndexEntry(status=status, expiry=expiry, revocation=revocation, serial=serial, file=file, subject=subject)
+
+
+def unreadable_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Give the number and text of each line for which OpenSSL refuses the whole file; empty ones are passed over."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        fields = _FIELD_END.split(line)
+        if len(fields) != FIELDS or parse_number(fields[3]) is None:
+            yield number, line
+
+
+def is_begun_line(text: str) -> bool:
+    """Tell whether a text is what `index_line` writes, cut short: by a crash, after which zeros may fill its place."""
+    fields = text.rstrip("\0").split("\t")
+    return (
+        len(fields) <= FIELDS
+        and (fields[0] == VALID or fields == [""])
+        and all(re.fullmatch(wanted, field) for wanted, field in zip(_BEGUN_FIELDS, fields, strict=False))
+    )
 
 
 def attributes_text(existing: str = "") -> str:

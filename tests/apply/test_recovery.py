@@ -10,7 +10,8 @@ import pytest
 from pkiplan.apply.lock import site_lock
 from pkiplan.errors import PkiplanError
 from pkiplan.model.journal import JournalEntries, StagedFile, done_line, first_line, switch_line
-from tests.apply.workbench import SMALL_SITE, Workbench
+from pkiplan.plan.changes import PlanOptions
+from tests.apply.workbench import SMALL_SITE, Workbench, everything
 
 RUN = "0123abcd"
 
@@ -135,3 +136,43 @@ def test_a_planted_journal_renames_nothing_outside_of_the_site(bench: Workbench,
     recovered(bench)
 
     assert sorted(path.name for path in away.iterdir()) == [waiting.name]
+
+
+@pytest.mark.parametrize(
+    ("last", "stays"),
+    [
+        pytest.param("V\t2703", False, id="a line of ours, torn"),
+        pytest.param("\0\0\0\0", False, id="a line of ours, of which only the room got to the disk"),
+        pytest.param("V\t280101000000Z\t\tAB12\tunknown\t/CN=by hand", True, id="a whole line without its end"),
+        pytest.param("seen by the auditor", True, id="what somebody else wrote"),
+        pytest.param("# a note", True, id="a comment"),
+    ],
+)
+def test_last_line_that_was_torn_is_cut_off_and_nothing_else(bench: Workbench, last: str, stays: bool) -> None:
+    index = bench.tree / "authorities/issuing/index.txt"
+    before = index.read_text()
+    index.write_text(before + last)
+    journal(bench)
+
+    recovered(bench)
+
+    assert index.read_text() == before + (last if stays else "")
+
+
+@pytest.mark.parametrize("last", ["seen by the auditor", "V\t2703", "a line\tof others\n"])
+def test_index_that_nothing_can_be_added_to_is_told_with_its_line_and_nothing_is_written(
+    bench: Workbench, last: str
+) -> None:
+    index = bench.tree / "authorities/issuing/index.txt"
+    index.write_text(index.read_text() + last)
+    before = everything(bench.tree / "authorities") | everything(bench.tree / "certificates")
+
+    with pytest.raises(PkiplanError) as caught:
+        bench.apply(PlanOptions(replace=("certificate.web",)))
+
+    (problem,) = caught.value.diagnostics
+    assert str(problem.place) == "pki/authorities/issuing/index.txt:2:1"
+    assert "none of OpenSSL's CA database" in problem.summary
+    assert everything(bench.tree / "authorities") | everything(bench.tree / "certificates") == before
+    index.write_text(index.read_text().removesuffix(last))
+    bench.applied(PlanOptions(replace=("certificate.web",)))

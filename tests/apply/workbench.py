@@ -183,6 +183,18 @@ class Workbench:
             os.close(descriptor)
 
 
+def everything(directory: Path) -> dict[str, tuple[object, ...]]:
+    """Each path beneath a directory, the directory itself too, with whatever of it could change."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in (directory, *directory.rglob("*")):
+        facts = path.lstat()
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        link = os.readlink(path) if path.is_symlink() else ""
+        number = (facts.st_ino, facts.st_mode, facts.st_uid, facts.st_gid)
+        found[str(path.relative_to(directory))] = (*number, facts.st_mtime_ns, facts.st_ctime_ns, content, link)
+    return found
+
+
 def _read(descriptor: int, name: str) -> bytes:
     file = os.open(name, os.O_RDONLY, dir_fd=descriptor)
     with open(file, "rb") as opened:

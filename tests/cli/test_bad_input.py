@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pkiplan.cache.tree_digest import wait_for_next_tick
-from tests.cli.conftest import SITE, Here, Run, everything
+from tests.apply.workbench import everything
+from tests.cli.conftest import SITE, Here, Run
 
 AUTHORITIES = "version: 1\nauthorities:\n  root: {key: {type: ecdsa, passphrase: none}}\n"
 

@@ -18,7 +18,8 @@ from pkiplan.apply.lock import site_lock
 from pkiplan.errors import PkiplanError
 from pkiplan.manifest import load_site
 from pkiplan.x509.private_keys import open_private_key
-from tests.cli.conftest import SITE, Here, Run, everything
+from tests.apply.workbench import everything
+from tests.cli.conftest import SITE, Here, Run
 
 APPLY = ("apply", "--yes")
 ENCRYPTED = SITE.replace("passphrase: none", "passphrase: {env: ROOT_PASSPHRASE}")

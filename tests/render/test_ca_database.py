@@ -17,11 +17,13 @@ from pkiplan.model.resource import Resource
 from pkiplan.render.ca_database import (
     attributes_text,
     index_line,
+    is_begun_line,
     number_text,
     parse_index,
     parse_number,
     serial_digits,
     subject_text,
+    unreadable_lines,
 )
 from pkiplan.x509.names import from_x509_name
 from tests.judges import require
@@ -232,3 +234,25 @@ def test_a_certificate_of_pkiplans_is_revoked_by_hand(tmp_path: Path) -> None:
     (entry,) = parse_index((directory / "index.txt").read_text())
     assert entry.status == "R"
     assert entry.serial == tree.certificate(web).serial_number
+
+
+def test_every_beginning_of_a_line_is_known_for_one_and_nothing_else_is() -> None:
+    line = index_line(serial=0xAB12, not_after=datetime(2051, 1, 1, tzinfo=UTC), subject=DistinguishedName(())).strip()
+
+    assert all(is_begun_line(line[:size]) for size in range(len(line) + 1))
+    assert is_begun_line(line[:20] + "\0" * 40)
+    assert not any(map(is_begun_line, ("garbage", "# a note", "R\t", "V garbage", "V\tsoon", f"{line}\tmore", "\tV")))
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        pytest.param("", [], id="an empty file"),
+        pytest.param("# a comment\n\nV\t1Z\t\tAB\tunknown\t/CN=x\n", [], id="comments and empty lines"),
+        pytest.param("V\t1Z\t\tAB\tunknown\t/CN=a\\\tb\n", [], id="a tab within a field"),
+        pytest.param("garbage\nV\t1Z\t\tAB\tunknown\t/CN=x\nmore", [1, 3], id="a line without fields"),
+        pytest.param("V\t1Z\t\tXY\tunknown\t/CN=x", [1], id="no serial number"),
+    ],
+)
+def test_lines_for_which_openssl_refuses_the_file(text: str, numbers: list[int]) -> None:
+    assert [number for number, _ in unreadable_lines(text)] == numbers
