@@ -21,7 +21,7 @@ from pkiplan.model.observed import (
 )
 from pkiplan.model.resource import Output
 from pkiplan.model.secret_references import SecretReference
-from pkiplan.state.read import FileBytes
+from pkiplan.state.regular_files import FileBytes
 
 if TYPE_CHECKING:
     from pkiplan.model.keys import KeyEncryption, KeyForm

@@ -37,7 +37,8 @@ from pkiplan.state.inspect import (
     inspect_text,
 )
 from pkiplan.state.interrupted import read_journal
-from pkiplan.state.read import FileBytes, Reader, ResourceDirectory
+from pkiplan.state.read import Reader, ResourceDirectory
+from pkiplan.state.regular_files import FileBytes
 from pkiplan.state.side_by_side import parts_of, side_by_side
 from pkiplan.state.unmanaged import find_unmanaged
 

@@ -8,30 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
-import hashlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Self
 
 from pkiplan.errors import PkiplanError
-from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
+from pkiplan.model.observed import Found, Missing, Observation, Unreadable
 from pkiplan.model.site import Site
 from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX, is_generation
+from pkiplan.state.regular_files import FileBytes, Link, read_name, read_open, reason
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: a named pipe in the place of a file must not make `plan` wait for ever.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class FileBytes:
-    """A file that was read: its facts and its content."""
-
-    facts: FileFacts
-    content: bytes
 
 
 class Reader:
@@ -103,11 +91,11 @@ class Reader:
         """Read `name` in an open directory; `path` is what it is called from outside."""
         staged = self._staged.get(path)
         if staged is not None:
-            found = _read_name(parent, os.path.basename(staged), limit)
+            found = read_name(parent, os.path.basename(staged), limit)
             if isinstance(found, Found):
                 return found
-        found = _read_name(parent, name, limit)
-        if isinstance(found, _Link):
+        found = read_name(parent, name, limit)
+        if isinstance(found, Link):
             return self._read_link(path, found.target, limit)
         return found
 
@@ -125,10 +113,10 @@ class Reader:
         if not isinstance(parent, int):
             return parent
         try:
-            found = _read_name(parent, os.path.basename(real), limit)
+            found = read_name(parent, os.path.basename(real), limit)
         finally:
             os.close(parent)
-        return Unreadable("is a link that changes while it is read") if isinstance(found, _Link) else found
+        return Unreadable("is a link that changes while it is read") if isinstance(found, Link) else found
 
     def _read_elsewhere(self, path: str, limit: int) -> Observation[FileBytes]:
         """Read a file that the manifest names outside of the site; whoever runs pkiplan has agreed to that."""
@@ -138,7 +126,7 @@ class Reader:
             return Missing()
         except OSError as error:
             return Unreadable(reason(error))
-        return _read_open(descriptor, limit)
+        return read_open(descriptor, limit)
 
     def _open_directory(self, path: str) -> int | Missing | Unreadable:
         root = self._trusted if is_beneath(path, self._trusted) else self._directory
@@ -155,10 +143,9 @@ class ResourceDirectory:
         self._path = path
         self._opened = opened
         self._generation_name = _generation_name(opened) if isinstance(opened, int) else None
-        self._generation: int | None = None
+        self._generation: int | Missing | Unreadable = Missing()
         if isinstance(opened, int) and self._generation_name is not None:
-            with contextlib.suppress(OSError):
-                self._generation = os.open(self._generation_name, _DIRECTORY, dir_fd=opened)
+            self._generation = _open_generation(self._generation_name, opened)
 
     def read(self, name: str, limit: int = LARGEST_PEM) -> Observation[FileBytes]:
         """Read a file of the resource; an absolute name lies elsewhere."""
@@ -172,7 +159,7 @@ class ResourceDirectory:
 
     def left_behind(self, name: str) -> str | Unreadable | None:
         """Name the latest generation that holds a file, where `..data` names none; None where all is in order."""
-        if not isinstance(self._opened, int) or self._generation is not None:
+        if not (isinstance(self._opened, int) and isinstance(self._generation, Missing)):
             return None
         try:
             generations = sorted(filter(is_generation, os.listdir(self._opened)), reverse=True)
@@ -186,8 +173,11 @@ class ResourceDirectory:
         return None
 
     def mode(self) -> int | None:
-        """Return the mode of the directory, or None where there is none to open."""
-        return stat.S_IMODE(os.fstat(self._opened).st_mode) if isinstance(self._opened, int) else None
+        """Return the mode of the directory, or None where there is none to open, or none to be had."""
+        try:
+            return stat.S_IMODE(os.fstat(self._opened).st_mode) if isinstance(self._opened, int) else None
+        except OSError:
+            return None
 
     def has_moved_on(self) -> bool:
         """Tell whether another generation became the current one since the directory was opened."""
@@ -197,9 +187,9 @@ class ResourceDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._generation is not None:
+        if isinstance(self._generation, int):
             os.close(self._generation)
-            self._generation = None
+            self._generation = Missing()
         if isinstance(self._opened, int):
             os.close(self._opened)
             self._opened = Missing()
@@ -223,6 +213,9 @@ class ResourceDirectory:
         except FileNotFoundError:
             # Public names are made just before the first switch; an apply that ended there left nothing behind them.
             return False
+        except OSError:
+            # What cannot be looked at is not missing.
+            return True
         return True
 
     def _read_below(self, name: str, limit: int) -> Observation[FileBytes]:
@@ -238,34 +231,24 @@ class ResourceDirectory:
             os.close(parent)
 
     def _read_generation(self, name: str, limit: int) -> Observation[FileBytes]:
-        if self._generation is None:
-            return Missing()
+        if not isinstance(self._generation, int):
+            return self._generation
         if "/" not in name:
-            found = _read_name(self._generation, name, limit)
+            found = read_name(self._generation, name, limit)
         else:
             parent = _walk_from(self._generation, name.split("/")[:-1])
             if not isinstance(parent, int):
                 return parent
             try:
-                found = _read_name(parent, name.rpartition("/")[2], limit)
+                found = read_name(parent, name.rpartition("/")[2], limit)
             finally:
                 os.close(parent)
-        return Unreadable(f"is a link inside of a generation, to {found.target}") if isinstance(found, _Link) else found
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    target: str
+        return Unreadable(f"is a link inside of a generation, to {found.target}") if isinstance(found, Link) else found
 
 
 def is_beneath(path: str, root: str) -> bool:
     """Tell whether a path is a directory or lies beneath it, by its text."""
     return path == root or path.startswith(root.rstrip("/") + "/")
-
-
-def reason(error: OSError) -> str:
-    """Say in words why the system refused."""
-    return (error.strerror or type(error).__name__).lower()
 
 
 def _generation_name(directory: int) -> str | None:
@@ -276,6 +259,15 @@ def _generation_name(directory: int) -> str | None:
         return None
     is_ours = target.startswith(STAGED_PREFIX) and target not in ("..", DATA_LINK) and "/" not in target
     return target if is_ours else None
+
+
+def _open_generation(name: str, directory: int) -> int | Missing | Unreadable:
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return Missing()
+    except OSError as error:
+        return Unreadable(reason(error))
 
 
 def _walk(root: str, path: str) -> int | Missing | Unreadable:
@@ -326,83 +318,3 @@ def _is_link(name: str, parent: int) -> bool:
         return stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
     except OSError:
         return False
-
-
-def _read_name(parent: int, name: str, limit: int) -> Observation[FileBytes] | _Link:
-    try:
-        descriptor = os.open(name, _FILE, dir_fd=parent)
-    except FileNotFoundError:
-        return Missing()
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            with contextlib.suppress(OSError):
-                return _Link(os.readlink(name, dir_fd=parent))
-        return Unreadable(reason(error))
-    return _read_open(descriptor, limit)
-
-
-def _read_open(descriptor: int, limit: int) -> Found[FileBytes] | Unreadable:
-    """Read an open file to its end and close it."""
-    try:
-        facts = os.fstat(descriptor)
-        if stat.S_ISDIR(facts.st_mode):
-            return Unreadable("is a directory", is_directory=True)
-        if not stat.S_ISREG(facts.st_mode):
-            return Unreadable("is not a regular file")
-        if facts.st_size > limit:
-            return Unreadable(f"is larger than {limit} bytes", is_damaged=True)
-        content = _read_all(descriptor, facts.st_size, limit)
-    except OSError as error:
-        return Unreadable(reason(error))
-    finally:
-        os.close(descriptor)
-    if len(content) > limit:
-        return Unreadable(f"is larger than {limit} bytes", is_damaged=True)
-    return Found(
-        FileBytes(
-            FileFacts(
-                sha256=hashlib.sha256(content).hexdigest(),
-                mode=stat.S_IMODE(facts.st_mode),
-                uid=facts.st_uid,
-                gid=facts.st_gid,
-                owner=_user_name(facts.st_uid),
-                group=_group_name(facts.st_gid),
-                size=len(content),
-            ),
-            content,
-        )
-    )
-
-
-def _read_all(descriptor: int, expected: int, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while size <= limit:
-        # One byte more than expected: where fewer come, the file has ended, and a second, empty read is spared.
-        wanted = max(expected - size, 0) + 1
-        part = os.read(descriptor, wanted)
-        parts.append(part)
-        size += len(part)
-        if len(part) < wanted:
-            break
-    return b"".join(parts)
-
-
-@functools.lru_cache(maxsize=64)
-def _user_name(uid: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-@functools.lru_cache(maxsize=64)
-def _group_name(gid: int) -> str:
-    import grp
-
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
