@@ -86,14 +86,15 @@ class CaDatabase:
         """Add a certificate that is about to be published."""
         self.prepare()
         line = index_line(serial=serial, not_after=not_after, subject=subject).encode("utf-8", "surrogateescape")
-        with self._lock, self.tree.directory(self.directory) as opened:
+        certificates = f"{self.directory}/{NEW_CERTIFICATES_DIRECTORY}"
+        with self._lock, self.tree.passed_directory(self.directory) as opened:
             # A line end that someone forgot would glue two lines together.
             filesystem.append(opened, INDEX_FILE, line if self._ends_with_newline else b"\n" + line, PUBLIC)
             self._ends_with_newline = True
             self._index_is_unsynced = True
             name = f"{serial_digits(serial)}.pem"
-            with _opened(opened, NEW_CERTIFICATES_DIRECTORY) as certificates:
-                filesystem.create_file(certificates, name, pem, PUBLIC)
+            with self.tree.passed_directory(certificates) as within:
+                filesystem.create_file(within, name, pem, PUBLIC)
             self._unsynced.append(name)
 
     def sync(self, *, is_on_disk: bool = False) -> None:
@@ -122,6 +123,7 @@ class CaDatabase:
                 return
             if not remove_unborn(self.tree, self.directory):
                 return
+            self.tree.forget_passed()
             self._unsynced, self._index_is_unsynced, self._is_ready, self._is_new = [], False, False, False
 
     def _prepare(self, opened: int) -> None:

@@ -36,7 +36,6 @@ from pkiplan.model.resource import KEY_FILE, Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Action, Change, KeyStep, Plan
 from pkiplan.secrets import SecretResolver
-from pkiplan.x509.keys import public_key_facts
 
 # How a change becomes files, by kind of resource.
 HANDLERS = {Kind.AUTHORITY: authority_files, Kind.CERTIFICATE: certificate_files}
@@ -214,12 +213,12 @@ class _Executor:
             work.database_of(resource).prepare()
         certificate = issue(work, resource, change) if change.signs else _certificate_at_hand(work, resource, change)
         if certificate is not None and change.key is KeyStep.GENERATE:
-            key_making.remember_key(work, resource, *public_key_facts(certificate.public_key()))
+            key_making.remember_new_key(work, resource, certificate)
         if certificate is not None:
             with stage.kept_open():
                 for write in HANDLERS[resource.kind](work, resource, change, certificate):
                     stage.write(write, work.placement(write.attributes, resource))
-        for name in kept_names(work.site, resource):
+        for name in () if stage.is_new else kept_names(work.site, resource):
             stage.carry_over(name)
         stage.carry_over_undeclared()
         self._release(resource)

@@ -86,6 +86,11 @@ def open_directory(name: str, parent: int | None = None) -> int:
         raise _with_path(error, parent, name) from None
 
 
+def enter(parent: int, name: str) -> int:
+    """Open a directory that is no link; what it raises names no path, for callers who know it better."""
+    return os.open(name, _DIRECTORY, dir_fd=parent)
+
+
 def open_root(path: str) -> int:
     """Open a directory by path, links on the way and all; the caller closes it."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -41,9 +41,7 @@ def current_generation(directory: int) -> str | None:
 
 def begin(directory: int, generation: Generation) -> int:
     """Make the directory of a generation and open it; the caller closes it."""
-    try:
-        return filesystem.open_directory(generation.name, directory)
-    except FileNotFoundError:
+    if filesystem.file_facts(directory, generation.name) is None:
         filesystem.make_directory(directory, generation.name, PRIVATE_DIRECTORY)
     return filesystem.open_directory(generation.name, directory)
 
@@ -143,9 +141,19 @@ def publish(directory: int, generation: Generation, names: Iterable[str]) -> Non
         _move_into_generation(directory, generation, plain)
     for name in old:
         _publish_name(directory, generation, name)
-    for name in new:
+    publish_first(directory, new)
+
+
+def publish_first(directory: int, names: Iterable[str]) -> None:
+    """Make the public names of the first generation in a directory that holds nothing else."""
+    for name in sorted(names):
         with parent_of(directory, name, make=True) as (parent, last):
             filesystem.make_link(parent, last, public_link(name))
+
+
+def switch_first(directory: int, generation: Generation) -> None:
+    """Make the first generation the current one. The directory is to be synced after."""
+    filesystem.make_link(directory, DATA_LINK, generation.name)
 
 
 def switch(directory: int, generation: Generation) -> str | None:
@@ -252,6 +260,9 @@ def _files_in(directory: int, prefix: str = "") -> list[str]:
 def parent_of(directory: int, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
     """Open the directory that a name like `sub/file` lies in; give it with the last part."""
     *above, last = parts_of(name)
+    if not above:
+        yield directory, last
+        return
     with contextlib.ExitStack() as stack:
         current = directory
         for part in above:

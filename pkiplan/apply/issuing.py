@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
 from pkiplan.apply.ca_database import random_serial
+from pkiplan.apply.certificate import pem_of
 from pkiplan.apply.work import Work
 from pkiplan.errors import PkiplanError
 from pkiplan.model.resource import Resource
@@ -36,7 +36,7 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
             serial=request.serial,
             not_after=request.not_after,
             subject=resource.subject,
-            pem=certificate.public_bytes(Encoding.PEM),
+            pem=pem_of(certificate),
         )
     work.remember_certificate(resource, certificate)
     return certificate

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from cryptography.x509 import Certificate
+
 from pkiplan.apply import filesystem
 from pkiplan.apply.file_writes import FileWrite
 from pkiplan.apply.work import Work, exporting, naming_passphrases, read_absolute
@@ -14,6 +16,7 @@ from pkiplan.model.keys import KeyForm, ManagedKey, ObservedKeySpec
 from pkiplan.model.observed import Found, ObservedKey
 from pkiplan.model.resource import Resource
 from pkiplan.plan.changes import Change, KeyStep
+from pkiplan.x509.keys import public_key_facts
 
 
 def told(resource: Resource, change: Change) -> str:
@@ -33,6 +36,12 @@ def make_key(work: Work, resource: Resource, change: Change) -> None:
         _generate(work, resource, key)
     else:
         _reencode(work, resource, key)
+
+
+def remember_new_key(work: Work, resource: Resource, certificate: Certificate) -> None:
+    """Remember what a new key file holds, where it is encrypted: the key that the certificate is for."""
+    if isinstance(resource.key, ManagedKey) and resource.key.is_encrypted:
+        remember_key(work, resource, *public_key_facts(certificate.public_key()))
 
 
 def remember_key(work: Work, resource: Resource, spec: ObservedKeySpec, spki_sha256: str) -> None:

@@ -15,13 +15,13 @@ from pkiplan.plan.changes import Change, KeyStep
 def prepare(work: Work, resource: Resource, change: Change) -> str | None:
     """Keep what is replaced, and make the names under which the new files appear; return where the old ones went."""
     kept = None
-    replaced = replaced_names(resource, change)
+    stage = work.stage_of(change.address)
+    replaced = [name for name in replaced_names(resource, change) if name.startswith("/") or not stage.is_new]
     if replaced:
         with work.tree.directory(resource.directory) as directory:
             place = archive_path(resource.kind, resource.id, resource.element)
             kept = archive.keep(work.tree, place, work.now, _old_serial(work, change), directory, replaced)
-    stage = work.stage_of(change.address)
-    if stage.names:
+    if stage.names and not stage.is_new:
         _keep_left_behind(work, resource)
     stage.publish()
     return kept

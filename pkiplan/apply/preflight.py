@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 
 from pkiplan.apply.ca_database import index_problems
 from pkiplan.apply.key_making import is_stored_as_declared
@@ -42,21 +43,26 @@ def check(work: Work) -> None:
         raise PkiplanError(*in_order(problems))
 
 
-def unwritable(path: str, base: str) -> str | None:
-    """Say why nothing could be written in a directory, which need not be there yet; None when it can."""
-    current = path
-    while True:
+def _nearest(path: str) -> str:
+    """Return what is there of a directory that need not be there yet: itself, or the nearest above it."""
+    while path != (parent := os.path.dirname(path)):
         try:
-            facts = os.lstat(current)
+            os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            parent = os.path.dirname(current)
-            if parent == current:
-                return "there is nothing to make it in"
-            current = parent
-            continue
-        except OSError as error:
-            return f"{current}: {(error.strerror or '').lower()}"
-        break
+            path = parent
+        except OSError:
+            break
+        else:
+            break
+    return path
+
+
+def _unwritable(current: str, base: str) -> str | None:
+    """Say why nothing could be written in a directory; None when it can."""
+    try:
+        facts = os.lstat(current)
+    except OSError as error:
+        return f"{current}: {(error.strerror or '').lower()}"
     if stat.S_ISLNK(facts.st_mode) and current != base and current.startswith(base.rstrip("/") + "/"):
         return f"{current} is a symbolic link, which apply does not follow"
     if not os.path.isdir(current):
@@ -73,12 +79,14 @@ def unwritable(path: str, base: str) -> str | None:
 def _places(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
     seen: set[str] = set()
     told: set[str] = set()
+    # A new site is made in one directory.
+    why_not = cache(partial(_unwritable, base=site.base))
     for change in changes:
         for directory in _directories(site, change):
             if directory in seen:
                 continue
             seen.add(directory)
-            why = unwritable(directory, site.base)
+            why = why_not(_nearest(directory))
             if why is not None and why not in told:
                 # One directory that is closed above thousands is one problem.
                 told.add(why)

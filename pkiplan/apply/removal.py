@@ -36,6 +36,7 @@ def remove(work: Work, change: Change) -> str:
         else:
             where = archive.move_in(work.tree, place, work.now, serial, opened, name)
     _remove_empty_parents(work.tree, parent)
+    work.tree.forget_passed()
     return where
 
 

@@ -29,7 +29,8 @@ class Stage:
     """The new files of one resource, not yet in their places.
 
     `names` are those in the generation, `plain` the others. `placement` is what the resource's directory gets.
-    `is_switching` tells that files may have their places already, some or all.
+    `is_new` tells that this run made that directory, so that nothing is in it but what waits here; None where that is
+    not known yet. `is_switching` tells that files may have their places already, some or all.
     """
 
     tree: Tree
@@ -39,6 +40,7 @@ class Stage:
     # A set of five takes six times the memory, and a large site has as many as it has changes.
     names: list[str] = field(default_factory=list)
     plain: dict[str, StagedFile] = field(default_factory=dict)
+    is_new: bool | None = None
     is_switching: bool = False
     _kept_open: int | None = None
 
@@ -57,6 +59,10 @@ class Stage:
 
     def write(self, write: FileWrite, placement: Placement) -> None:
         """Write a file, and read it back: a full disk must show here, not later."""
+        if self._kept_open is not None and parts_of(write.name) == [write.name]:
+            filesystem.create_file(self._kept_open, write.name, write.content, placement)
+            self._count(write.name)
+            return
         with self.new_file(write.name) as (parent, name):
             filesystem.create_file(parent, name, write.content, placement)
 
@@ -96,7 +102,7 @@ class Stage:
 
     def carry_over(self, name: str) -> None:
         """Take a published file over into the generation, unless a new one waits or it does not lie there."""
-        if not self._is_in_generation(name) or name in self.names:
+        if self.is_new or not self._is_in_generation(name) or name in self.names:
             return
         with self.tree.made_directory(self.resource.directory) as directory:
             opened = generations.begin(directory, self.generation)
@@ -108,7 +114,7 @@ class Stage:
 
     def carry_over_undeclared(self) -> None:
         """Take over what the current generation holds besides: what is unmanaged is never touched."""
-        if not self.names:
+        if not self.names or (self.is_new and self.placement.mode == PRIVATE_DIRECTORY):
             return
         with self.tree.directory(self.resource.directory) as directory:
             opened = generations.begin(directory, self.generation)
@@ -139,7 +145,10 @@ class Stage:
         if self.names:
             self.is_switching = True
             with self.tree.directory(self.resource.directory) as directory:
-                generations.publish(directory, self.generation, self.names)
+                if self.is_new:
+                    generations.publish_first(directory, self.names)
+                else:
+                    generations.publish(directory, self.generation, self.names)
             self.is_switching = False
 
     def switch(self, journal: Journal) -> str | None:
@@ -159,6 +168,9 @@ class Stage:
             return None
         self.is_switching = True
         with self.tree.directory(self.resource.directory) as directory:
+            if self.is_new:
+                generations.switch_first(directory, self.generation)
+                return None
             return generations.switch(directory, self.generation)
 
     def sync_switch(self) -> None:
@@ -174,13 +186,16 @@ class Stage:
         )
 
     def _directories(self) -> set[str]:
+        if self.is_new:
+            # What this run made lies on the file system of what it was made in.
+            return {os.path.dirname(self.resource.directory)}
         own = {f"{self.resource.directory}/{self.generation.name}"} if self.names else set()
         inner = {f"{directory}/{name.rpartition('/')[0]}" for directory in own for name in self.names if "/" in name}
         return {self.resource.directory, *own, *inner, *(file.directory for file in self.plain.values())}
 
     def clean_up(self, before: str | None, *, dropped: tuple[str, ...] = ()) -> None:
         """Remove generations older than the one before, and from that one the files that must not linger."""
-        if not self.names:
+        if not self.names or self.is_new:
             return
         with self.tree.directory(self.resource.directory) as directory:
             generations.remove_older(directory, () if before is None else (before,))
@@ -203,9 +218,12 @@ class Stage:
 
     def place_directory(self) -> None:
         """Make the resource's directory, with the mode and group it shall have."""
-        with self.tree.made_directory(self.resource.directory) as directory:
-            # Only widened, never narrowed: a person may have opened it for a reason.
-            if self.placement.mode != PRIVATE_DIRECTORY:
+        if self.is_new is not None:
+            return
+        self.is_new = self.tree.make_directory(self.resource.directory)
+        # Only widened, never narrowed: a person may have opened it for a reason.
+        if self.placement.mode != PRIVATE_DIRECTORY:
+            with self.tree.directory(self.resource.directory) as directory:
                 filesystem.set_directory_placement(directory, ".", self.placement)
                 self.tree.let_others_pass(self.resource.directory)
 

@@ -16,6 +16,9 @@ PRIVATE_DIRECTORY = 0o700
 # No open file has this number, so every use of it fails with EBADF.
 _NOT_OPEN = -1
 
+# Most sites have two: those of the authorities and of the certificates. A process may have a thousand files open.
+_MOST_PASSED = 32
+
 
 class Tree:
     """An open site directory; directories below it are opened by relative path, and made where asked.
@@ -23,31 +26,38 @@ class Tree:
     What was made is remembered, for `sync_new_directories` to put their names on the disk before anything is switched.
     """
 
-    __slots__ = ("_lock", "_new_in", "_root", "path")
+    __slots__ = ("_lock", "_new_in", "_passed", "_root", "path")
 
     def __init__(self, path: str, root: int) -> None:
         self.path = path
-        self._root = root
+        self._root = _Opened(root)
+        # Directories that others lie in are passed again and again.
+        self._passed: dict[tuple[str, ...], _Opened] = {}
         self._new_in: set[str] = set()
         self._lock = threading.Lock()
 
-    @contextlib.contextmanager
-    def directory(self, relative: str) -> Iterator[int]:
+    def directory(self, relative: str) -> contextlib.AbstractContextManager[int]:
         """Open a directory below the site's; raise OSError where a step is missing or a link."""
-        descriptor = self._walk(relative, make=False)
-        try:
-            yield descriptor
-        finally:
-            filesystem.close(descriptor)
+        return self._walk(relative, make=False)
+
+    def made_directory(self, relative: str) -> contextlib.AbstractContextManager[int]:
+        """Open a directory below the site's, and make what is missing on the way with mode 0700."""
+        return self._walk(relative, make=True)
 
     @contextlib.contextmanager
-    def made_directory(self, relative: str) -> Iterator[int]:
-        """Open a directory below the site's, and make what is missing on the way with mode 0700."""
-        descriptor = self._walk(relative, make=True)
-        try:
-            yield descriptor
-        finally:
-            filesystem.close(descriptor)
+    def passed_directory(self, relative: str) -> Iterator[int]:
+        """Open a directory below the site's that is needed again soon, so that it stays open."""
+        opened = self._pass(tuple(parts_of(relative)), make=False)
+        yield opened.descriptor
+
+    def make_directory(self, relative: str) -> bool:
+        """Make a directory below the site's, and what is missing on the way; return whether it was not there before."""
+        *above, name = parts_of(relative)
+        parent = self._pass(tuple(above), make=True)
+        if filesystem.file_facts(parent.descriptor, name) is None and self._make(parent, above, name):
+            return True
+        self._step(parent, above, name).close()
+        return False
 
     def let_others_pass(self, relative: str) -> None:
         """Let others pass through the directories above one below the site's, without listing them (0711)."""
@@ -58,11 +68,11 @@ class Tree:
 
     def device_of(self, relative: str) -> int:
         """Return the number of the device that a directory below the site's lies on."""
-        return filesystem.device_of(self._root, relative or ".")
+        return filesystem.device_of(self._root.descriptor, relative or ".")
 
     def sync_file_system(self) -> bool:
         """Put everything in the site's file system on the disk; False where that cannot be done in one go."""
-        return filesystem.sync_file_system(self._root)
+        return filesystem.sync_file_system(self._root.descriptor)
 
     def sync_new_directories(self, *, are_on_disk: bool = False) -> None:
         """Put the names of directories made so far on the disk, unless a sync of the whole file system did."""
@@ -72,32 +82,80 @@ class Tree:
             with self.directory(parent) as descriptor:
                 filesystem.sync_directory(descriptor)
 
+    def forget_passed(self) -> None:
+        """Forget which directories were passed, because one of them may have been moved or removed."""
+        with self._lock:
+            self._passed = {}
+
     def close(self) -> None:
         """Close the site's directory."""
-        filesystem.close(self._root)
+        self.forget_passed()
+        self._root.close()
 
-    def _walk(self, relative: str, *, make: bool) -> int:
-        current = os.dup(self._root)
+    def _walk(self, relative: str, *, make: bool) -> _Opened:
+        names = parts_of(relative)
+        if not names:
+            return _Opened(os.dup(self._root.descriptor))
+        *above, name = names
+        return self._enter(self._pass(tuple(above), make=make), above, name, make=make)
+
+    def _pass(self, names: tuple[str, ...], *, make: bool) -> _Opened:
+        """Open a directory to reach others in it; it stays open for the next."""
+        if not names:
+            return self._root
+        known = self._passed.get(names)
+        if known is not None:
+            return known
+        *above, name = names
+        entered = self._enter(self._pass(tuple(above), make=make), above, name, make=make)
+        with self._lock:
+            if len(self._passed) >= _MOST_PASSED:
+                self._passed = {}
+            self._passed[names] = entered
+        return entered
+
+    def _enter(self, parent: _Opened, above: list[str], name: str, *, make: bool) -> _Opened:
         try:
-            done: list[str] = []
-            for name in parts_of(relative):
-                path = f"{self.path}/{'/'.join((*done, name))}"
-                try:
-                    following = _step(current, name, path)
-                except FileNotFoundError:
-                    if not make:
-                        raise
-                    if filesystem.make_directory(current, name, PRIVATE_DIRECTORY):
-                        with self._lock:
-                            self._new_in.add("/".join(done))
-                    following = _step(current, name, path)
-                filesystem.close(current)
-                current = following
-                done.append(name)
-        except BaseException:
-            filesystem.close(current)
-            raise
-        return current
+            return self._step(parent, above, name)
+        except FileNotFoundError:
+            if not make:
+                raise
+        self._make(parent, above, name)
+        return self._step(parent, above, name)
+
+    def _step(self, parent: _Opened, above: list[str], name: str) -> _Opened:
+        return _Opened(_step(parent.descriptor, name, "/".join((self.path, *above, name))))
+
+    def _make(self, parent: _Opened, above: list[str], name: str) -> bool:
+        is_new = filesystem.make_directory(parent.descriptor, name, PRIVATE_DIRECTORY)
+        if is_new:
+            with self._lock:
+                self._new_in.add("/".join(above))
+        return is_new
+
+
+class _Opened:
+    """An open directory; closed on leaving it, or when nobody passes it any more."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __enter__(self) -> int:
+        return self.descriptor
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it, if it is still open."""
+        if self.descriptor != _NOT_OPEN:
+            descriptor, self.descriptor = self.descriptor, _NOT_OPEN
+            filesystem.close(descriptor)
 
 
 def open_tree(site: Site, *, make: bool = True) -> Tree:
@@ -139,7 +197,7 @@ def parts_of(relative: str) -> list[str]:
 
 def _step(parent: int, name: str, path: str) -> int:
     try:
-        return filesystem.open_directory(name, parent)
+        return filesystem.enter(parent, name)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and filesystem.link_target(parent, name) is not None:
             raise OSError(errno.ELOOP, "is a symbolic link, which apply does not follow", path) from None

@@ -33,7 +33,8 @@ def apply_progress(session: Session) -> Iterator[Callable[[ApplyEvent], None]]:
         with _bar(session) as bar:
             yield _one_at_a_time(lambda event: _show_on(bar, session, event))
     else:
-        yield _one_at_a_time(lambda event: _tell_line(session, event_line(event, colour=session.paints(sys.stderr))))
+        colour = session.paints(sys.stderr)
+        yield _one_at_a_time(lambda event: _tell_line(session, event_line(event, colour=colour)))
 
 
 @contextmanager

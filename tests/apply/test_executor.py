@@ -17,6 +17,8 @@ from pkiplan.apply import durability
 from pkiplan.apply.ca_database import CaDatabase
 from pkiplan.apply.issuing import issue
 from pkiplan.apply.results import ApplyEvent, Done, EventKind, Failed, NotRun
+from pkiplan.apply.staging import Stage
+from pkiplan.apply.tree import open_tree
 from pkiplan.cache import open_cache
 from pkiplan.errors import PkiplanError
 from pkiplan.model.names import DistinguishedName
@@ -612,3 +614,51 @@ def test_an_adopted_certificate_is_renewed_where_it_lies_and_the_old_one_archive
     (entry,) = (bench.tree / "archive/certificate/api").iterdir()
     assert (entry / "cert.pem").read_bytes() == old
     assert bench.actions(now=NOW + timedelta(days=70)) == {}
+
+
+def test_what_somebody_puts_into_a_new_directory_is_not_written_over(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Stage.publish
+
+    def after_somebody(stage: Stage) -> None:
+        if stage.resource.id == "web":
+            (bench.tree / "certificates/web/cert.pem").write_text("theirs")
+        real(stage)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Stage, "publish", after_somebody)
+        report = bench.apply()
+
+    (failed,) = report.failed
+    assert failed.address == "certificate.web"
+    assert (bench.tree / "certificates/web/cert.pem").read_text() == "theirs"
+    assert not list((bench.tree / "certificates/web").glob("..2*"))
+
+
+def test_what_is_reached_through_a_pruned_directory_is_made_anew(bench: Workbench) -> None:
+    """Directories that were passed stay open, but not those that were moved away."""
+    tree = open_tree(bench.site())
+    with tree.made_directory("certificates/node/a1"):
+        pass
+    (bench.tree / "certificates/node").rename(bench.tree / "moved")
+    tree.forget_passed()
+
+    with tree.made_directory("certificates/node/a2"):
+        pass
+    tree.close()
+
+    assert (bench.tree / "certificates/node/a2").is_dir()
+    assert [path.name for path in (bench.tree / "moved").iterdir()] == ["a1"]
+
+
+def test_directories_that_are_passed_are_closed_again(bench: Workbench) -> None:
+    tree = open_tree(bench.site())
+    before = len(os.listdir("/proc/self/fd"))
+
+    for number in range(100):
+        with tree.made_directory(f"certificates/node-{number}/a1"):
+            assert len(os.listdir("/proc/self/fd")) < before + 40
+    tree.close()
+
+    assert len(os.listdir("/proc/self/fd")) < before

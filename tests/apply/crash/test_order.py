@@ -87,13 +87,18 @@ def _each(seen: tuple[Calls, set[str]]) -> Iterator[tuple[Disk, str, str, str]]:
         disk.call(name, path, source)
 
 
+def _is_switch(name: str, path: str) -> bool:
+    """Tell whether a call switches a certificate: a rename, or the link to its first generation."""
+    return name in ("rename", "symlink") and path.endswith("/..data")
+
+
 def test_a_generation_is_on_the_disk_before_it_is_switched_to(seen: tuple[Calls, set[str]]) -> None:
     switched = 0
     generation = ""
     for disk, name, path, source in _each(seen):
-        if name == "symlink" and "/..data-" in path:
+        if name == "symlink" and "/..data" in path:
             generation = f"{os.path.dirname(path)}/{source}"
-        if name == "rename" and path.endswith("/..data"):
+        if _is_switch(name, path):
             switched += 1
             assert disk.lost(generation) == [], path
             assert disk.unnamed(generation) == [], path
@@ -102,7 +107,7 @@ def test_a_generation_is_on_the_disk_before_it_is_switched_to(seen: tuple[Calls,
 
 def test_every_issuance_is_in_the_index_on_the_disk_before_anything_is_published(seen: tuple[Calls, set[str]]) -> None:
     for disk, name, path, _ in _each(seen):
-        if name == "rename" and path.endswith(("/..data", "/cert.pem")):
+        if _is_switch(name, path) or (name == "rename" and path.endswith("/cert.pem")):
             lost = [other for other in disk.lost("/") if "index.txt" in other or "/newcerts/" in other]
             assert lost == [], path
 
@@ -124,8 +129,7 @@ def test_what_is_replaced_is_in_the_archive_on_the_disk_before_the_switch(seen: 
     archived = 0
     for disk, name, path, source in _each(seen):
         archived += name == "link" and "/archive/" in path
-        is_switch = name == "rename" and (path.endswith("/..data") or "/..new-" in source)
-        if is_switch:
+        if _is_switch(name, path) or (name == "rename" and "/..new-" in source):
             assert [other for other in disk.lost("/") if "/archive/" in other] == [], path
     assert archived > 6
 
