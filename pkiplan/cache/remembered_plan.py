@@ -21,7 +21,7 @@ import pkiplan
 from pkiplan.cache.listing import listing
 from pkiplan.cache.seal import SEAL_BYTES, is_sealed, read_private, seal, sealing_key
 from pkiplan.cache.store import cache_directory, write_atomically
-from pkiplan.cache.tree_digest import NoDigestError, TreeDigest
+from pkiplan.cache.tree_digest import NoDigestError, Spread, TreeDigest, at_once
 
 LARGEST = 512 * 1024 * 1024
 # Of so many sites a plan is remembered; who has more begins with the oldest.
@@ -57,7 +57,13 @@ def question(site: str | None, variables: Sequence[str], *, allow_outside: bool)
     }
 
 
-def recall(asked: Mapping[str, Any], now: float, environment: Mapping[str, str] = os.environ) -> RememberedPlan | None:
+def recall(
+    asked: Mapping[str, Any],
+    now: float,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    spread: Spread = at_once,
+) -> RememberedPlan | None:
     """Return the remembered plan that answers a question now, if there is one and all it was made from is the same."""
     place = _place(asked, environment)
     if place is None:
@@ -68,7 +74,7 @@ def recall(asked: Mapping[str, Any], now: float, environment: Mapping[str, str] 
         return None
     head, before, after = content[SEAL_BYTES:].split(b"\0", 2)
     known = json.loads(head)
-    if known["asked"] != asked or not known["from"] <= now < known["until"] or not _holds(known["evidence"]):
+    if known["asked"] != asked or not known["from"] <= now < known["until"] or not _holds(known["evidence"], spread):
         return None
     return RememberedPlan(known["result"], known["talk"], (before.decode(), after.decode()))
 
@@ -108,22 +114,24 @@ def evidence(
     tops: Sequence[str] | None,
     files: Mapping[str, str],
     begun: int,
+    spread: Spread,
 ) -> dict[str, Any] | None:
     """Gather what a plan was made from; None where it cannot be said for certain.
 
     `inputs` are the digests of manifests by absolute path and `files` those of the tree, as the plan saw them; `looks`
     what was looked for, with its answer. Nothing in the tree may have changed since the plan was `begun` (nanoseconds
-    of the file system's clock), so that the tree digested here is the one that was seen.
+    of the file system's clock), so that the tree digested here is the one that was seen. `spread` walks beside itself.
     """
     try:
         # A file that has not changed since is what the plan saw.
-        digest = TreeDigest(tree, tops, known=files)
+        digest = TreeDigest(tree, tops, known=files, spread=spread)
     except NoDigestError:
         return None
-    seen = digest.files
-    is_as_seen = all(seen.get(path, "missing") == found for path, found in files.items())
+    met = digest.met
+    gone = {path for path, found in files.items() if found == "missing"}
+    is_as_seen = met.known == len(files) - len(gone) and gone.isdisjoint(met.others)
     is_still = all(_is_still(look) for look in looks)
-    if digest.newest >= begun or not is_as_seen or not is_still or f"{tree}/.pkiplan/journal" in seen:
+    if met.newest >= begun or not is_as_seen or not is_still or f"{tree}/.pkiplan/journal" in met.others:
         return None
     return {
         "inputs": dict(inputs),
@@ -145,13 +153,13 @@ def look(kind: str, *where: str) -> list[object]:
     return [kind, *where, _LOOKS[kind](*where)]
 
 
-def _holds(known: Mapping[str, Any]) -> bool:
+def _holds(known: Mapping[str, Any], spread: Spread) -> bool:
     if not is_unchanged(known["inputs"], known["looks"]):
         return False
     if os.path.realpath(known["tree"]) != known["real"]:
         return False
     try:
-        return bool(TreeDigest(known["tree"], known["tops"]).hex == known["digest"])
+        return bool(TreeDigest(known["tree"], known["tops"], spread=spread).hex == known["digest"])
     except NoDigestError:
         return False
 

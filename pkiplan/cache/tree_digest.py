@@ -10,7 +10,8 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 # A file larger than this is none of pkiplan's; a tree that holds one has no digest.
 LARGEST_FILE = 256 * 1024 * 1024
@@ -47,44 +48,76 @@ class NoDigestError(Exception):
     """The tree holds what cannot be summed up: a foreign link, a pipe, a file that cannot be read."""
 
 
-class TreeDigest:
-    """A walk through a tree; afterwards it holds the digest, and what a witness needs.
+class Met:
+    """What a walk met beside what it digested.
 
-    `newest` is the latest change time of any file or directory, in nanoseconds; `files` the SHA-256 of each file by
-    path.
+    `newest` is the latest change time of any file or directory, in nanoseconds; `known` counts the files whose digest
+    was known before, `others` are the paths of those that were read.
     """
 
-    __slots__ = ("_hash", "_known", "_root", "files", "newest")
+    __slots__ = ("known", "newest", "others")
 
-    def __init__(self, root: str, tops: Collection[str] | None, *, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self) -> None:
+        self.newest = 0
+        self.known = 0
+        self.others: list[str] = []
+
+    def add(self, other: Met) -> None:
+        """Take in what another walk met."""
+        self.newest = max(self.newest, other.newest)
+        self.known += other.known
+        self.others += other.others
+
+
+# A directory beneath one that is walked: its name, its path, and the path by which its files are known.
+_Below = tuple[str, str, str]
+
+# Does work on parts of a list; the answers come in order, and the open file that is given stays open meanwhile.
+Spread = Callable[[Callable[[Sequence[Any]], Any], Sequence[Any], int], Iterator[Any]]
+
+
+def at_once(work: Callable[[Sequence[Any]], Any], items: Sequence[Any], _: int) -> Iterator[Any]:
+    """Do work on the whole list."""
+    yield work(items)
+
+
+class TreeDigest:
+    """A walk through a tree; afterwards it holds the digest (of names, facts, contents), and what the walk met."""
+
+    __slots__ = ("_known", "_names", "_root", "_spread", "hex", "met")
+
+    def __init__(
+        self,
+        root: str,
+        tops: Collection[str] | None,
+        *,
+        known: Mapping[str, str] | None = None,
+        spread: Spread = at_once,
+    ) -> None:
         """Walk; of the first level only the names in `tops`, where they are given.
 
         What is `known` are the SHA-256 of files by path that were read a moment ago: they are not read again. If one
-        of them is not right, the digest is that of another tree.
+        of them is not right, the digest is that of another tree. `spread` may walk directories beside each other.
         """
-        self._hash = hashlib.sha256()
         self._root = root
         self._known = known or {}
-        self.newest = 0
-        self.files: dict[str, str] = {}
+        self._spread = spread
+        # Two files of one name, one in the current generation and one beside it: which one counts is not said here.
+        self._names: set[str] = set()
+        self.met = Met()
         try:
             descriptor = os.open(root, _DIRECTORY)
             try:
-                self._walk(descriptor, "", "", 0, tops)
+                self.hex = self._walk(descriptor, "", "", 0, tops)
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise NoDigestError(str(error)) from None
 
-    @property
-    def hex(self) -> str:
-        """Return the digest."""
-        return self._hash.hexdigest()
-
-    def _walk(self, directory: int, path: str, public: str, depth: int, tops: Collection[str] | None) -> None:
-        """Take in a directory; `public` is the path by which its files are known, for a generation that above it."""
+    def _walk(self, directory: int, path: str, public: str, depth: int, tops: Collection[str] | None) -> str:
+        """Digest a directory; `public` is the path by which its files are known, for a generation that above it."""
         texts = [self._described("directory", path, os.fstat(directory))]
-        below: list[tuple[str, str, str]] = []
+        below: list[_Below] = []
         with os.scandir(directory) as entries:
             found = sorted([(entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in entries])
         for name, is_link, is_directory in found:
@@ -106,35 +139,55 @@ class TreeDigest:
                 below.append((name, f"{path}/{name}", f"{public}/{name}"))
             elif path != _CONTROL or name == _JOURNAL:
                 texts.append(self._file(directory, name, f"{path}/{name}", f"{self._root}{public}/{name}"))
-        self._hash.update("\0".join((*texts, "")).encode("utf-8", "surrogateescape"))
-        for name, inside, known_as in below:
-            self._directory(directory, name, inside, known_as, depth)
+        texts += self._directories(directory, below, depth)
+        return hashlib.sha256("\0".join((*texts, "")).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def _directory(self, parent: int, name: str, path: str, public: str, depth: int) -> None:
+    def _directories(self, parent: int, below: Sequence[_Below], depth: int) -> Iterator[str]:
+        """Digest directories that lie beside each other."""
+
+        def work(part: Sequence[_Below]) -> tuple[list[str] | None, Met]:
+            before, self.met = self.met, Met()
+            try:
+                return [self._directory(parent, one, depth) for one in part], self.met
+            except (OSError, NoDigestError):
+                return None, self.met
+            finally:
+                self.met = before
+
+        for digests, met in self._spread(work, below, parent) if below else ():
+            if digests is None:
+                raise NoDigestError(self._root)
+            self.met.add(met)
+            yield from digests
+
+    def _directory(self, parent: int, one: _Below, depth: int) -> str:
+        name, path, public = one
         if name in _NOT_LOOKED_INTO or path in _NOT_LOOKED_INTO:
-            self._hash.update(f"directory {path}\0".encode("utf-8", "surrogateescape"))
-            return
+            return f"directory {path}"
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
         try:
-            self._walk(descriptor, path, public, depth + 1, None)
+            return f"directory {path} {self._walk(descriptor, path, public, depth + 1, None)}"
         finally:
             os.close(descriptor)
 
     def _file(self, parent: int, name: str, path: str, known_as: str) -> str:
+        if known_as in self._names:
+            raise NoDigestError(path)
+        self._names.add(known_as)
         digest = self._known.get(known_as)
         if digest is None or len(digest) != _DIGEST_LENGTH:
             facts, digest = _read(parent, name, path)
+            self.met.others.append(known_as)
         else:
             facts = os.stat(name, dir_fd=parent, follow_symlinks=False)
             if not stat.S_ISREG(facts.st_mode):
                 raise NoDigestError(path)
-        # Two files of one name, one in the current generation and one beside it: which one counts is not said here.
-        self.files[known_as] = "ambiguous" if known_as in self.files else digest
+            self.met.known += 1
         return self._described(f"file {digest}", path, facts)
 
     def _described(self, what: str, path: str, facts: os.stat_result) -> str:
-        if facts.st_ctime_ns > self.newest:
-            self.newest = facts.st_ctime_ns
+        if facts.st_ctime_ns > self.met.newest:
+            self.met.newest = facts.st_ctime_ns
         return f"{what} {path} {facts.st_mode:o} {facts.st_uid} {facts.st_gid}"
 
 

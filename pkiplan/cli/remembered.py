@@ -10,6 +10,7 @@ from pkiplan.cache import remembered_plan
 from pkiplan.cache.tree_digest import wait_for_next_tick
 from pkiplan.cli.session import Session
 from pkiplan.errors import PkiplanError
+from pkiplan.state.side_by_side import spread
 
 if TYPE_CHECKING:
     from pkiplan.workflow import PlannedSite
@@ -22,7 +23,7 @@ def tell_again(session: Session, asked: Mapping[str, Any]) -> bool:
     """Answer a plain `plan` from memory, where nothing has changed since; return whether it was answered."""
     from pkiplan.state.saved_plans import LAST_PLAN, write_plan_text
 
-    known = remembered_plan.recall(asked, session.now.timestamp())
+    known = remembered_plan.recall(asked, session.now.timestamp(), spread=spread)
     if known is None:
         return False
     try:

@@ -20,24 +20,34 @@ R = TypeVar("R")
 # A process costs some milliseconds, and so do its answers on their way here.
 LEAST_EACH = 400
 
+# True in a process that does a part: it is one of as many as there are processors.
+_does_a_part = False
+
 
 def parts_of(items: Sequence[T]) -> list[Sequence[T]]:
     """Cut a list into as many parts as processors may work at it; one where that does not pay, or is not safe."""
     # A process is a copy of this thread alone; whatever another one holds locked would stay so in it for ever.
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") and threading.active_count() == 1 else 1
+    is_alone = hasattr(os, "sched_getaffinity") and threading.active_count() == 1 and not _does_a_part
+    workers = len(os.sched_getaffinity(0)) if is_alone else 1
     count = max(1, min(workers, len(items) // LEAST_EACH))
     bounds = [len(items) * number // count for number in range(count + 1)]
     return [items[begin:end] for begin, end in itertools.pairwise(bounds)]
 
 
-def side_by_side(work: Callable[[T], R], parts: Sequence[T]) -> Iterator[R]:
+def spread(work: Callable[[Sequence[T]], R], items: Sequence[T], kept_open: int) -> Iterator[R]:
+    """Give what `work` makes of the parts of a list, in order; an open file is there for all of them."""
+    return side_by_side(work, parts_of(items), kept_open=kept_open)
+
+
+def side_by_side(work: Callable[[T], R], parts: Sequence[T], *, kept_open: int | None = None) -> Iterator[R]:
     """Give what `work` makes of each part, in order: of the first in this process, of each other in one of its own.
 
-    What it makes must be of a kind that can be pickled.
+    What it makes must be of a kind that can be pickled. Other processes have no file of this one's but what is
+    `kept_open`.
     """
     first, *others = parts
     with contextlib.ExitStack() as stack:
-        started = [stack.enter_context(_Process(work, part)) for part in others]
+        started = [stack.enter_context(_Process(work, part, kept_open)) for part in others]
         yield work(first)
         for process, part in zip(started, others, strict=True):
             answer = process.answer()
@@ -47,11 +57,11 @@ def side_by_side(work: Callable[[T], R], parts: Sequence[T]) -> Iterator[R]:
 class _Process:
     """A process that does one part of the work and ends."""
 
-    def __init__(self, work: Callable[[T], R], part: T) -> None:
+    def __init__(self, work: Callable[[T], R], part: T, kept_open: int | None) -> None:
         reading, writing = os.pipe()
         self._number = os.fork()
         if self._number == 0:
-            _work_and_end(work, part, writing)
+            _work_and_end(work, part, writing, kept_open)
         os.close(writing)
         self._reading = open(reading, "rb")  # noqa: SIM115 - closed by __exit__
 
@@ -72,15 +82,18 @@ class _Process:
         return (pickle.loads(content),) if content and status == 0 else None  # noqa: S301 - from this very program
 
 
-def _work_and_end(work: Callable[[T], R], part: T, writing: int) -> None:
+def _work_and_end(work: Callable[[T], R], part: T, writing: int, kept_open: int | None) -> None:
     """Work in a process of its own, which leaves everything of the process it is a copy of as it is."""
+    global _does_a_part  # noqa: PLW0603 - of this process
+    _does_a_part = True
     status = 1
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         # A lock is held as long as anybody has its file open.
-        os.closerange(3, writing)
-        os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
+        kept = sorted({2, writing, writing if kept_open is None else kept_open, os.sysconf("SC_OPEN_MAX")})
+        for one, next_one in itertools.pairwise(kept):
+            os.closerange(one + 1, next_one)
         with open(writing, "wb") as answer:
             answer.write(pickle.dumps(work(part), pickle.HIGHEST_PROTOCOL))
         status = 0

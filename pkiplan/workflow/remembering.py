@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from pkiplan.state.side_by_side import spread
 from pkiplan.workflow.loading import DEFAULT_MANIFESTS
 from pkiplan.workflow.planning import PlannedSite, names_an_owner
 
@@ -39,6 +40,7 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
         tops=_tops(planned) if site.directory == site.base else None,
         files=planned.observed.digests,
         begun=planned.begun,
+        spread=spread,
     )
     if evidence is None:
         return None

@@ -13,7 +13,7 @@ import pytest
 
 from pkiplan.cache import open_cache
 from pkiplan.state import side_by_side as module
-from pkiplan.state.side_by_side import parts_of, side_by_side
+from pkiplan.state.side_by_side import parts_of, side_by_side, spread
 from tests.apply.workbench import AUTHORITIES, Workbench
 
 MANY = (
@@ -72,6 +72,10 @@ def test_every_other_part_is_done_by_another_process() -> None:
     assert len({first, *others}) == 3
 
 
+def test_a_process_starts_no_further_ones() -> None:
+    assert list(side_by_side(lambda _: len(parts_of(range(600))), parts_of(range(6)))) == [3, 1, 1]
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -119,6 +123,20 @@ def test_a_process_holds_no_file_of_this_one_open(tmp_path: Path) -> None:
         here, *others = side_by_side(open_files, parts_of(range(6)))
         assert lock.name in here
     assert all(one.startswith("pipe:") for other in others for one in other)
+
+
+def test_only_what_is_kept_open_is_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+
+    def read(descriptor: int) -> str:
+        try:
+            return os.pread(descriptor, 9, 0).decode()
+        except OSError:
+            return "closed"
+
+    with (tmp_path / "file").open() as kept, (tmp_path / "file").open() as other:
+        found = spread(lambda _: [read(kept.fileno()), read(other.fileno())], range(6), kept.fileno())
+        assert list(found) == [["here", "here"], ["here", "closed"], ["here", "closed"]]
 
 
 def test_a_site_is_observed_as_in_one_process(
