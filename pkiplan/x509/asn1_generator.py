@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 LONGEST_TEXT = 16_384
 LARGEST_INTEGER_DIGITS = 2_000
@@ -33,9 +34,13 @@ def generate(text: str) -> bytes:
             content = _TYPES[word](value if had_value else "", form)
             break
         if word in ("EXP", "EXPLICIT"):
+            if value.endswith("U"):
+                raise GeneratorError("an explicit tag is none of the universal ones")
             wrappers.append(_explicit(_tag(value), implicit))
             implicit = None
         elif word in ("IMP", "IMPLICIT"):
+            if value.endswith("U") and value[:-1] not in _FREE_UNIVERSAL_TAGS:
+                raise GeneratorError(f"the universal tag {value[:-1][:20]} says what a value is; give the type itself")
             if implicit is not None:
                 raise GeneratorError("two implicit tags one after another")
             implicit = _tag(value)
@@ -72,6 +77,8 @@ def _modifier(text: str) -> tuple[str, str, str, bool]:
     return word, value.strip(), rest, match[2] == ":"
 
 
+# OCTET STRING and strings of any octets: OpenSSL reads what it made once more, and refuses what does not fit its tag.
+_FREE_UNIVERSAL_TAGS = ("4", "12", "18", "19", "20", "22", "26", "27")
 _CLASSES = {"": 0x80, "C": 0x80, "U": 0x00, "A": 0x40, "P": 0xC0}
 
 
@@ -127,7 +134,13 @@ def _wrapper(kind: tuple[int, int, bytes], implicit: tuple[int, int] | None) -> 
     return lambda content: _retagged(_value(number, prefix + content, constructed), implicit)
 
 
-def _boolean(text: str, _form: str) -> bytes:
+def _as_text_alone(form: str, kind: str) -> None:
+    if form != "ASCII":
+        raise GeneratorError(f"{kind} has no format {form}")
+
+
+def _boolean(text: str, form: str) -> bytes:
+    _as_text_alone(form, "a boolean")
     words = {"TRUE": 0xFF, "true": 0xFF, "Y": 0xFF, "y": 0xFF, "YES": 0xFF, "yes": 0xFF}
     words |= dict.fromkeys(("FALSE", "false", "N", "n", "NO", "no"), 0)
     if text not in words:
@@ -142,7 +155,8 @@ def _null(text: str, _form: str) -> bytes:
 
 
 def _integer(number: int) -> Callable[[str, str], bytes]:
-    def make(text: str, _form: str) -> bytes:
+    def make(text: str, form: str) -> bytes:
+        _as_text_alone(form, "an integer")
         match = re.fullmatch(r"(-?)(?:0[xX]([0-9A-Fa-f]+)|([0-9]+))", text)
         if match is None or len(text) > LARGEST_INTEGER_DIGITS:
             raise GeneratorError(f"`{text[:20]}` is no integer")
@@ -158,7 +172,8 @@ def _integer(number: int) -> Callable[[str, str], bytes]:
     return make
 
 
-def _object(text: str, _form: str) -> bytes:
+def _object(text: str, form: str) -> bytes:
+    _as_text_alone(form, "an object identifier")
     if not re.fullmatch(r"[0-2](?:\.(?:0|[1-9][0-9]{0,38}))+", text):
         raise GeneratorError(f"`{text[:40]}` is no object identifier in dotted form")
     first, second, *others = (int(arc) for arc in text.split("."))
@@ -175,7 +190,7 @@ def _object(text: str, _form: str) -> bytes:
 
 def _time(number: int, pattern: str) -> Callable[[str, str], bytes]:
     def make(text: str, form: str) -> bytes:
-        if form != "ASCII" or not re.fullmatch(pattern, text):
+        if form != "ASCII" or not re.fullmatch(pattern, text) or not _is_moment(text):
             raise GeneratorError(
                 f"`{text[:30]}` is no time such as `{'270131120000Z' if number == 23 else '20270131120000Z'}`"
             )
@@ -184,14 +199,25 @@ def _time(number: int, pattern: str) -> Callable[[str, str], bytes]:
     return make
 
 
+def _is_moment(text: str) -> bool:
+    # RFC 5280, 4.1.2.5.1: years of two digits are those from 1950 to 2049.
+    text = text if len(text) == 15 else ("20" if text < "50" else "19") + text
+    try:
+        datetime.strptime(text.replace("Z", "+0000"), "%Y%m%d%H%M%S%z")
+    except ValueError:
+        return False
+    return True
+
+
 def _octets(text: str, form: str) -> bytes:
     if form == "HEX":
-        try:
-            return bytes.fromhex(text)
-        except ValueError as error:
-            raise GeneratorError(f"`{text[:30]}` is not hexadecimal") from error
+        if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", text):
+            raise GeneratorError(f"`{text[:30]}` is not hexadecimal")
+        return bytes.fromhex(text)
     if form == "BITLIST":
         raise GeneratorError("BITLIST is a format of BITSTRING")
+    if form == "UTF8":
+        raise GeneratorError("UTF8 is a format of strings of characters")
     return _text(text, form)
 
 
@@ -208,7 +234,7 @@ def _bit_string(text: str, form: str) -> bytes:
             raise GeneratorError(f"`{word[:20]}` is no number of a bit")
         bits.add(int(word))
     if not bits:
-        return _value(3, b"\0")
+        raise GeneratorError("a list of no bits")
     size = max(bits) // 8 + 1
     content = bytearray(size)
     for bit in bits:
@@ -258,5 +284,5 @@ _TYPES: dict[str, Callable[[str, str], bytes]] = {
     **dict.fromkeys(("VISIBLE", "VISIBLESTRING"), _string(26, "ascii", "[ -~]*")),
     **dict.fromkeys(("T61", "T61STRING", "TELETEXSTRING"), _string(20, "latin-1")),
     **dict.fromkeys(("NUMERIC", "NUMERICSTRING"), _string(18, "ascii", "[0-9 ]*")),
-    **dict.fromkeys(("GENERALSTRING", "GENSTR"), _string(27, "latin-1")),
+    **dict.fromkeys(("GENERALSTRING", "GENSTR"), _string(27, "utf-8")),
 }
