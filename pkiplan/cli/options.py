@@ -70,6 +70,10 @@ AllowMany = Annotated[
     bool, typer.Option("--allow-many", help="Allow that more than half of a site is modified, re-keyed or removed.")
 ]
 
+# As typer reads the environment for an option that is yes or no: click/types.py, BoolParamType.
+_YES = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO = frozenset({"", "0", "false", "f", "no", "n", "off"})
+
 
 def plan_options(
     *,
@@ -136,7 +140,14 @@ def question(
 
 
 def _is_outside_allowed(environment: Mapping[str, str]) -> bool:
-    return environment.get("PKIPLAN_ALLOW_OUTSIDE") == "1"
+    word = environment.get("PKIPLAN_ALLOW_OUTSIDE", "").strip().lower()
+    if word not in _YES | _NO:
+        raise PkiplanError.of(
+            f"PKIPLAN_ALLOW_OUTSIDE is `{word}`, which is neither yes nor no",
+            hint="set it to 1 to let manifests reach out of their own directories, to 0 or nothing not to",
+            code="usage",
+        )
+    return word in _YES
 
 
 def _sorted(words: list[str] | None) -> tuple[str, ...]:

@@ -208,3 +208,23 @@ def test_what_another_first_apply_changes_meanwhile_is_judged_under_the_lock(
     run = site.run(*APPLY, "--no-verify")
 
     assert run.status == 0, run.err
+
+
+@pytest.mark.parametrize("command", [("plan",), ("status",), ("apply", "--yes", "--no-verify"), ("verify",)])
+@pytest.mark.parametrize(
+    ("word", "status", "told"),
+    [
+        *((yes, 0, "") for yes in ("1", "true", "YES", "on", "t")),
+        *((no, 1, "lies outside of the manifest's directory") for no in ("0", "false", "No", "off", "")),
+        *((other, 1, f"PKIPLAN_ALLOW_OUTSIDE is `{other}`, which is neither yes nor no") for other in ("maybe", "2")),
+    ],
+)
+def test_variable_that_allows_what_lies_outside_knows_yes_and_no_and_refuses_the_rest(
+    site: Here, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], word: str, status: int, told: str
+) -> None:
+    site.write(SITE.replace("directory: pki", f"directory: {site.directory.parent}/pki"))
+    monkeypatch.setenv("PKIPLAN_ALLOW_OUTSIDE", word)
+
+    run = site.run(*command)
+
+    assert (run.status, told in run.err) == (3 if command == ("verify",) and status == 0 else status, True), run.err
