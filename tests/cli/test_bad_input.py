@@ -231,6 +231,23 @@ def test_directory_that_is_not_writable(anybody: Callable[..., Run]) -> None:
     assert everything(Path()) == before
 
 
+def test_one_directory_that_is_not_writable_stops_everything_before_it_begins(anybody: Callable[..., Run]) -> None:
+    anybody("apply", "--yes", "--no-verify")
+    with Path("site.yaml").open("a") as manifest:
+        manifest.write("  api: {issuer: root, key: ecdsa-p256, days: 90, dns: [api.acme.example]}\n")
+    Path("pki/certificates/web").chmod(0o500)
+    before = everything(Path())
+
+    applied = anybody("apply", "--yes", "--no-verify", "--replace", "web")
+
+    assert applied.status == 1
+    assert "certificate.web: cannot write in" in applied.err
+    assert "pki/certificates/web is not writable for this user" in applied.err
+    assert {name: facts for name, facts in everything(Path()).items() if ".pkiplan" not in name and name != "pki"} == {
+        name: facts for name, facts in before.items() if ".pkiplan" not in name and name != "pki"
+    }
+
+
 @pytest.mark.parametrize(
     ("target", "way_out"),
     [
