@@ -29,7 +29,11 @@ def trace_text(trace: HandshakeTrace) -> str:
     lines += ["", "The nine steps"]
     for step in trace.steps:
         lines += _step_lines(step)
-    return "\n".join([*lines, "", _verdict(trace)]) + "\n"
+    lines += ["", _verdict(trace)]
+    if trace.advice:
+        advice = printable(f"What to do: {trace.advice}")
+        lines += textwrap.wrap(advice, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines) + "\n"
 
 
 def trace_json(trace: HandshakeTrace) -> dict[str, Any]:
@@ -46,6 +50,7 @@ def trace_json(trace: HandshakeTrace) -> dict[str, Any]:
         "group": trace.group,
         "accepted": trace.accepted,
         "reason": {"code": trace.reason.code, "text": trace.reason.text, "by": trace.reason.by},
+        "advice": trace.advice or None,
         "messages": [
             {
                 "number": message.number,

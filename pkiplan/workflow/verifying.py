@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pkiplan.verify.stacks.base import TlsStack
     from pkiplan.verify.trace import KeyExchange, Trace
 
+# A client that has none, as rules under `verify:` call it.
+NO_CERTIFICATE = "none"
+
 Prompt = Callable[[str], str]
 Progress = Callable[["VerifyEvent"], None]
 
@@ -213,7 +216,11 @@ def trace(
     host: str | None,
     prompt: Prompt | None,
 ) -> Trace:
-    """Record one handshake of a server of the site, message by message; `host` of None is its first name."""
+    """Record one handshake of a server of the site, message by message; `host` of None is its first name.
+
+    `client` is an address, `none` for one that has no certificate where the server demands one, or None for one that
+    is not asked.
+    """
     from pkiplan.plan.targets import Addresses
     from pkiplan.verify.trace import trace_handshake
 
@@ -226,7 +233,8 @@ def trace(
     return trace_handshake(
         site,
         server=find("--trace", server),
-        client=None if client is None else find("--client", client),
+        client=None if client in (None, NO_CERTIFICATE) else find("--client", client),
+        demands_client=client == NO_CERTIFICATE,
         now=request.now,
         load=CredentialLoader(site, resolver),
         version=version,

@@ -426,9 +426,14 @@ def test_verify_with_the_programs_of_others(applied: Here) -> None:
 
 
 def test_verify_traces_the_handshake_that_is_asked_for(applied: Here) -> None:
-    old = json.loads(applied.run("verify", "--trace", "web", "--tls", "1.2", "--json").out)
-    elsewhere = json.loads(applied.run("verify", "--trace", "web", "--host", "elsewhere.example", "--json").out)
+    runs = [
+        applied.run("verify", "--trace", "web", "--json", *more)
+        for more in (("--tls", "1.2"), ("--host", "elsewhere.example"), ("--client", "none"))
+    ]
 
+    old, elsewhere, alone = (json.loads(run.out) for run in runs)
+    assert [run.status for run in runs] == [0, 3, 3]
+    assert (alone["reason"]["code"], alone["reason"]["by"]) == ("no-client-certificate", "server")
     assert "ServerKeyExchange" in [message["name"] for message in old["messages"]]
     assert (old["version"], old["accepted"]) == ("1.2", True)
     assert elsewhere["reason"] == {"code": "wrong-name", "text": "hostname mismatch", "by": "client"}
@@ -436,8 +441,15 @@ def test_verify_traces_the_handshake_that_is_asked_for(applied: Here) -> None:
 
 def test_a_trace_ends_where_the_server_breaks_off(applied: Here) -> None:
     """An ECDSA certificate cannot open a premaster secret that was encrypted to it."""
-    told = json.loads(applied.run("verify", "--trace", "web", "--tls", "1.2", "--key-exchange", "rsa", "--json").out)
+    asked = ("verify", "--trace", "web", "--tls", "1.2", "--key-exchange", "rsa")
+    run, told = applied.run(*asked), json.loads(applied.run(*asked, "--json").out)
 
+    assert run.status == 3
+    why = (
+        "RSA key exchange takes an RSA key, and that of certificate.web is ecdsa P-256: leave `--key-exchange rsa` out"
+    )
+    assert why in " ".join(run.out.split())
+    assert why in told["advice"]
     assert [message["name"] for message in told["messages"]] == ["ClientHello", "Alert"]
     assert [step["state"] for step in told["steps"]] == ["done", "failed", *["not reached"] * 7]
     assert told["steps"][1]["text"] == "The server breaks off: no shared cipher."
@@ -520,6 +532,29 @@ def test_a_report_takes_the_place_of_nothing_but_a_report(applied: Here) -> None
     assert [run.status for run in runs] == [1, 0, 0]
     assert "it holds something else than a report" in runs[0].err
     assert key.read_bytes() == before
+
+
+def test_where_no_report_can_be_written_nothing_is_verified(applied: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pkiplan.workflow.verify", lambda *_, **__: pytest.fail("verified for nothing"))
+    (applied.directory / "a").mkdir()
+
+    runs = [applied.run("verify", "--junit", place) for place in ("a", "b/verify.xml", "site.yaml")]
+
+    assert [run.status for run in runs] == [1, 1, 1]
+    assert "cannot write a: Is a directory" in runs[0].err
+    assert "cannot write b/verify.xml: No such file or directory" in runs[1].err
+    assert "or `-` for stdout" in runs[1].err
+    assert "it holds something else than a report" in runs[2].err
+
+
+def test_a_report_goes_to_stdout_alone(applied: Here) -> None:
+    run = applied.run("verify", "--junit", "-")
+
+    assert run.status == 0
+    assert run.out.startswith("<?xml")
+    assert run.out.endswith("</testsuites>\n")
+    assert not (applied.directory / "-").exists()
+    assert applied.run("verify", "--junit", "-", "--json").status == 1
 
 
 def test_directory_that_cannot_be_written_gets_a_warning(site: Here) -> None:

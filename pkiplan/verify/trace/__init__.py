@@ -24,17 +24,27 @@ def trace_handshake(
     load: Callable[[Resource], Credential],
     server: Resource,
     client: Resource | None = None,
+    demands_client: bool = False,
     version: str = "1.3",
     key_exchange: KeyExchange = KeyExchange.ECDHE,
     host: str | None = None,
 ) -> Trace:
     """Trace a handshake between two certificates of the site; each side trusts its own root alone.
 
+    The server demands a client certificate where there is a `client`, or `demands_client` tells it to.
     RSA key exchange exists in TLS 1.2 only. `host` of None is the server's first name. Raises PkiplanError when
     the handshake cannot even begin.
     """
     from pkiplan.verify.trace.handshake import trace
 
     return trace(
-        site, now=now, load=load, server=server, client=client, version=version, key_exchange=key_exchange, host=host
+        site,
+        now=now,
+        load=load,
+        server=server,
+        client=client,
+        demands_client=demands_client,
+        version=version,
+        key_exchange=key_exchange,
+        host=host,
     )

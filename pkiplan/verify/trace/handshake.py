@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from OpenSSL import SSL
 
 from pkiplan.errors import PkiplanError
@@ -32,6 +33,7 @@ from pkiplan.verify.trace.reading import Facts, Reader, alert_text
 from pkiplan.verify.trace.registry import HANDSHAKE_NAMES
 from pkiplan.verify.trace.steps import Talk, tell
 from pkiplan.verify.trace.story import HandshakeTrace, KeyExchange, TraceMessage
+from pkiplan.x509.keys import key_spec
 
 _CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA = 20, 21, 22, 23
 # What OpenSSL reports beside messages (openssl/ssl3.h): record headers, and the hidden type of a TLS 1.3 record.
@@ -45,6 +47,7 @@ def trace(
     load: Callable[[Resource], Credential],
     server: Resource,
     client: Resource | None,
+    demands_client: bool,
     version: str,
     key_exchange: KeyExchange,
     host: str | None,
@@ -53,6 +56,8 @@ def trace(
     stack = PyOpenSslStack()
     session = Session(site, now=now, load=load, stacks=(stack,))
     setup = _setup(session, server, client, version, host)
+    if demands_client:
+        setup = replace(setup, server_trusts=setup.client_trusts)
     if key_exchange is KeyExchange.RSA:
         if version != "1.2":
             raise PkiplanError.of("RSA key exchange ended with TLS 1.2", hint="ask for TLS 1.2", code="not-supported")
@@ -60,7 +65,21 @@ def trace(
     why_not = stack.cannot(setup)
     if why_not is not None:
         raise PkiplanError.of(why_not, code="not-supported")
-    return _Trace(setup).run()
+    told = _Trace(setup).run()
+    if key_exchange is KeyExchange.RSA and not told.accepted:
+        return replace(told, advice=_why_not_rsa(server, setup))
+    return told
+
+
+def _why_not_rsa(server: Resource, setup: HandshakeSetup) -> str:
+    """Say what a server lacks for RSA key exchange; nothing where it lacks nothing."""
+    key = setup.server.certificates[0].public_key()
+    if isinstance(key, RSAPublicKey):
+        return ""
+    return (
+        f"RSA key exchange takes an RSA key, and that of {server.address} is {key_spec(key)}: leave "
+        "`--key-exchange rsa` out, or trace a server that has one"
+    )
 
 
 def _setup(

@@ -59,7 +59,7 @@ class TraceStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandshakeTrace:
-    """Everything that was said in one handshake, and how it ended."""
+    """Everything that was said in one handshake, how it ended, and what to do about that where it is known."""
 
     server: str
     client: str | None
@@ -72,3 +72,4 @@ class HandshakeTrace:
     reason: Reason = ACCEPTED
     messages: tuple[TraceMessage, ...]
     steps: tuple[TraceStep, ...]
+    advice: str = ""
