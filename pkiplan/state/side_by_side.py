@@ -59,7 +59,11 @@ class _Process:
 
     def __init__(self, work: Callable[[T], R], part: T, kept_open: int | None) -> None:
         reading, writing = os.pipe()
-        self._number = os.fork()
+        try:
+            self._number = os.fork()
+        except OSError:
+            # No more processes for this user, or no memory for one.
+            self._number = -1
         if self._number == 0:
             _work_and_end(work, part, writing, kept_open)
         os.close(writing)
@@ -70,16 +74,18 @@ class _Process:
 
     def __exit__(self, *_: object) -> None:
         self._reading.close()
-        if self._number:
+        if self._number > 0:
             os.kill(self._number, signal.SIGKILL)
             os.waitpid(self._number, 0)
 
     def answer(self) -> tuple[Any] | None:
         """Wait for what the process made; None where it failed."""
         content = self._reading.read()
+        if not content:
+            return None
         _, status = os.waitpid(self._number, 0)
-        self._number = 0
-        return (pickle.loads(content),) if content and status == 0 else None  # noqa: S301 - from this very program
+        self._number = -1
+        return (pickle.loads(content),) if status == 0 else None  # noqa: S301 - from this very program
 
 
 def _work_and_end(work: Callable[[T], R], part: T, writing: int, kept_open: int | None) -> None:

@@ -101,6 +101,14 @@ def test_what_a_process_does_not_deliver_is_done_here(end: object, capfd: pytest
     assert capfd.readouterr() == ("", "")
 
 
+def test_where_no_process_can_be_started_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more() -> int:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(os, "fork", no_more)
+    assert list(side_by_side(squares, parts_of(range(6)))) == [[0, 1], [4, 9], [16, 25]]
+
+
 def test_when_the_work_fails_here_no_process_is_left() -> None:
     here = os.getpid()
 
