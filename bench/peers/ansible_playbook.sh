@@ -7,6 +7,8 @@ cat > "$1/playbook.yml" <<PLAYBOOK
 - hosts: localhost
   gather_facts: false
   connection: local
+  # the interpreter that runs Ansible has the libraries that its modules need
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
   tasks:
     - community.crypto.openssl_privatekey: {path: "$1/ca.key", type: ECC, curve: secp256r1}
     - community.crypto.openssl_csr_pipe:
