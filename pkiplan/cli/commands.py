@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from pkiplan import __version__
 from pkiplan.cli.session import Session
 from pkiplan.errors import PkiplanError
+from pkiplan.hints import did_you_mean
 from pkiplan.report.colour import ColourWish
 
 PROGRAM = "pkiplan"
@@ -63,15 +64,9 @@ class CommandTable(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that is named, and help who mistyped it."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise PkiplanError.of(f"no command `{args[0]}`", hint=_nearest_command(args[0]), code="usage")
+            hint = did_you_mean(args[0], COMMANDS, otherwise=f"there are {', '.join(COMMANDS)}")
+            raise PkiplanError.of(f"no command `{args[0]}`", hint=hint, code="usage")
         return super().resolve_command(ctx, args)
-
-
-def _nearest_command(word: str) -> str:
-    import difflib
-
-    nearest = difflib.get_close_matches(word.lower(), COMMANDS, n=1)
-    return f"did you mean `{nearest[0]}`?" if nearest else f"there are {', '.join(COMMANDS)}"
 
 
 def _build(name: str) -> Any:

@@ -41,7 +41,7 @@ def init(
     """
     session = session_of(ctx)
     from pkiplan import workflow
-    from pkiplan.manifest.problems import did_you_mean
+    from pkiplan.hints import did_you_mean
     from pkiplan.manifest.starters import SHAPES
 
     if shape not in SHAPES:

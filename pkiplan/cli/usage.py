@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from typer import TyperException
 
 from pkiplan.errors import PkiplanError
+from pkiplan.hints import did_you_mean
 
 # What the same option is called by tools that people come from.
 _ELSEWHERE = {"--var": "--extra-vars", "--var-file": "--extra-vars", "--parallelism": "--jobs", "--forks": "--jobs"}
@@ -29,8 +29,7 @@ def _unknown_option(typed: str, context: Any) -> PkiplanError:
     meant = f"--{typed.lstrip('-').partition('=')[0]}"
     known = _options_of(context)
     meant = _ELSEWHERE.get(meant, meant)
-    nearest = [meant] if meant in known else difflib.get_close_matches(meant, known, n=1)
-    hint = f"did you mean `{nearest[0]}`?" if nearest else _see_help(context)
+    hint = did_you_mean(meant, known, otherwise=_see_help(context))
     return PkiplanError.of(f"`{context.command_path}` has no option `{typed}`", hint=hint, code="usage")
 
 

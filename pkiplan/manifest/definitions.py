@@ -9,6 +9,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest import durations
 from pkiplan.manifest.extensions_decoding import (
     AIA,
@@ -28,7 +29,7 @@ from pkiplan.manifest.keys import ALLOW_SMALL_RSA, GROUP, MODE, OWNER, PATH, Key
 from pkiplan.manifest.names import uri_text
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence
 from pkiplan.manifest.outputs import Outputs
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.subject import Subject
 from pkiplan.manifest.tables import Key, Table
 from pkiplan.manifest.values import (

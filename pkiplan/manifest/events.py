@@ -22,6 +22,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.nodes import (
     DEEPEST,
     NOT_TEXT_STARTS,
@@ -35,7 +36,7 @@ from pkiplan.manifest.nodes import (
     pack,
     unpack,
 )
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, shown
 
 # How many nodes aliases may stand for in one text, beyond those that are written.
 LARGEST_EXPANSION = 100_000

@@ -19,6 +19,7 @@ from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from pkiplan.hints import did_you_mean, listed
 from pkiplan.manifest.functions import (
     FILTERS,
     LONGEST_LIST,
@@ -38,7 +39,7 @@ from pkiplan.manifest.functions import (
     number,
     too_much_text,
 )
-from pkiplan.manifest.problems import did_you_mean, listed, shown
+from pkiplan.manifest.problems import shown
 from pkiplan.manifest.work import CHARACTERS, OPERATION, TEMPLATE, Work
 
 LONGEST_EXPRESSION = 4_096

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest import names
 from pkiplan.manifest.der_values import ASN1, DER, exactly_one
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.subject import holds_control_character, is_oid, object_identifier
 from pkiplan.manifest.tables import Key, Table, Wrapped
 from pkiplan.manifest.values import (

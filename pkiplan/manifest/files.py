@@ -12,7 +12,8 @@ from typing import Any
 
 from pkiplan.diagnostics import Place
 from pkiplan.errors import system_words
-from pkiplan.manifest.problems import nearest, shown
+from pkiplan.hints import nearest
+from pkiplan.manifest.problems import shown
 from pkiplan.manifest.values import BadValueError
 
 LARGEST_FILE = 64 * 1024 * 1024

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pkiplan.diagnostics import Note, Place
+from pkiplan.hints import did_you_mean, listed
 from pkiplan.manifest.events import read_documents
 from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
-from pkiplan.manifest.problems import Problems, TooManyProblemsError, did_you_mean, listed, shown
+from pkiplan.manifest.problems import Problems, TooManyProblemsError, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.tables import unknown_key
 from pkiplan.manifest.values import BadValueError, Integer, Invalid, Schema, kind_of, report, wrong_type

@@ -13,11 +13,12 @@ import shlex
 from collections.abc import Iterator
 
 from pkiplan.diagnostics import Place
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.events import read_documents
 from pkiplan.manifest.files import Files
 from pkiplan.manifest.inventory import Inventory, add_host
 from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, is_null, native
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.values import BadValueError, kind_of
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from collections.abc import Mapping as MappingABC
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.context import Context
 from pkiplan.manifest.declarations import Declaration
 from pkiplan.manifest.for_each import Element
 from pkiplan.manifest.layers import Layers
 from pkiplan.manifest.nodes import Mapping, Node, is_null, is_templated
-from pkiplan.manifest.problems import circle_of, did_you_mean, shown
+from pkiplan.manifest.problems import circle_of, shown
 from pkiplan.manifest.profiles import Profiles
 from pkiplan.manifest.references import address, short_name, split_reference
 from pkiplan.manifest.values import kind_of

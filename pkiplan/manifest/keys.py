@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated, is_null
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.secret_references import Passphrases
 from pkiplan.manifest.tables import Key, Table
 from pkiplan.manifest.values import INVALID, BadValueError, Choice, Integer, Invalid, Schema, Text, wrong_type

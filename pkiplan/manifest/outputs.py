@@ -7,9 +7,10 @@ from typing import Any
 
 from pkiplan.formats import FORMATS
 from pkiplan.formats.base import PassphraseUse
+from pkiplan.hints import listed
 from pkiplan.manifest.keys import GROUP, MODE, OWNER
 from pkiplan.manifest.nodes import Mapping, Node, Sequence, Templated
-from pkiplan.manifest.problems import Problems, listed, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.secret_references import Passphrases
 from pkiplan.manifest.tables import Key, Table
 from pkiplan.manifest.values import (

@@ -11,7 +11,6 @@ from pkiplan.manifest.sources import Sources
 _LONGEST_SHOWN_VALUE = 60
 # Nobody reads more, and telling them takes time that a hostile manifest could use.
 MOST_PROBLEMS = 1_000
-_MOST_CANDIDATES = 120
 _LONGEST_CIRCLE = 8
 
 
@@ -84,40 +83,11 @@ class Problems:
         return Note(message=message, place=self.sources.place(mark))
 
 
-def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
-    """Return the known word that is most like a mistaken one, or None."""
-    import difflib
-
-    candidates = [*known]
-    if len(candidates) > _MOST_CANDIDATES:
-        candidates = [candidate for candidate in candidates if candidate[:1].casefold() == word[:1].casefold()]
-    by_folded = {candidate.casefold().replace("-", "_"): candidate for candidate in candidates[:_MOST_CANDIDATES]}
-    close = difflib.get_close_matches(word.casefold().replace("-", "_"), by_folded, n=1, cutoff=likeness)
-    return by_folded[close[0]] if close else None
-
-
-def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """Write the hint for a mistaken word: the nearest known one, else what is known."""
-    candidates = sorted(known)
-    close = nearest(word[:100], candidates)
-    if close is not None:
-        return f"did you mean `{close}`?"
-    return otherwise or (f"known: {listed(candidates)}" if candidates else "")
-
-
 def circle_of(names: list[str]) -> str:
     """Write names that lead to each other in a circle; a long one is cut."""
     links = [f"`{name}`" for name in names]
     middle = links if len(links) <= _LONGEST_CIRCLE else [*links[: _LONGEST_CIRCLE - 2], "…", links[-1]]
     return " → ".join([*middle, links[0]])
-
-
-def listed(words: Iterable[str]) -> str:
-    """Write words as `a`, `b` and `c`; a long list is cut."""
-    quoted = [f"`{word}`" for word in words]
-    if len(quoted) > 14:
-        return ", ".join(quoted[:14]) + f" and {len(quoted) - 14} more"
-    return ", ".join(quoted[:-1]) + " and " + quoted[-1] if len(quoted) > 1 else "".join(quoted)
 
 
 def shown(value: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence
-from pkiplan.manifest.problems import Problems, circle_of, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, circle_of, shown
 from pkiplan.manifest.sources import Source, Sources
 from pkiplan.model.keys import KeySpec, RsaKeySpec
 from pkiplan.model.resource import Kind

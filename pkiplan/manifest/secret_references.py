@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pkiplan.hints import did_you_mean, listed
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
-from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.tables import Key, key_schema
 from pkiplan.manifest.values import INVALID, BadValueError, Integer, Invalid, Listed, Schema, Text
 from pkiplan.model.secret_references import (

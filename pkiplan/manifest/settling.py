@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping as MappingABC
 from typing import Any
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.context import Context
 from pkiplan.manifest.declarations import Declaration, Recipe
 from pkiplan.manifest.definitions import EITHER_LIFETIME, OWN
@@ -14,7 +15,7 @@ from pkiplan.manifest.issuers import defaults_of
 from pkiplan.manifest.keys import ADOPTING
 from pkiplan.manifest.layers import KIND_SETTINGS, Layers, merged_value, wrong_profile
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null, is_templated
-from pkiplan.manifest.problems import did_you_mean, shown
+from pkiplan.manifest.problems import shown
 from pkiplan.manifest.profiles import Profile, Profiles
 from pkiplan.manifest.settings import Settings
 from pkiplan.manifest.templates import mentions_each

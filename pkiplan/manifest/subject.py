@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.values import INVALID, BadValueError, Invalid, Schema, wrong_type
 from pkiplan.model.names import (
     ATTRIBUTE_BY_OID,

@@ -9,8 +9,9 @@ from collections.abc import Sequence as SequenceABC
 from dataclasses import dataclass, field
 from typing import Any
 
+from pkiplan.hints import did_you_mean, listed
 from pkiplan.manifest.nodes import Mapping, Node, Templated, is_null
-from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.values import DECIMAL, INVALID, BadValueError, Boolean, Invalid, Schema, ValueType, wrong_type
 
 

@@ -15,8 +15,9 @@ from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
 from pkiplan.diagnostics import Diagnostic, Place
+from pkiplan.hints import did_you_mean, listed
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
-from pkiplan.manifest.problems import Problems, did_you_mean, listed, shown
+from pkiplan.manifest.problems import Problems, shown
 
 LONGEST_TEXT = 200_000
 

@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 from pkiplan.diagnostics import Diagnostic
+from pkiplan.hints import listed
 from pkiplan.manifest.documents import Manifest
 from pkiplan.manifest.events import read_documents
 from pkiplan.manifest.files import Files
 from pkiplan.manifest.nodes import Mapping, Native, Node, Sequence, Templated, is_null, native
-from pkiplan.manifest.problems import Problems, circle_of, listed, shown
+from pkiplan.manifest.problems import Problems, circle_of, shown
 from pkiplan.manifest.sources import Source
 from pkiplan.manifest.templates import Templates, mentions_each, names_in
 from pkiplan.manifest.values import BadValueError, kind_of, report

@@ -7,10 +7,11 @@ from collections.abc import Mapping as Dictionary
 from itertools import islice
 from typing import Any
 
+from pkiplan.hints import did_you_mean
 from pkiplan.manifest.durations import moment
 from pkiplan.manifest.names import dns, host, ip
 from pkiplan.manifest.nodes import Mapping, Node, Sequence, is_null
-from pkiplan.manifest.problems import Problems, did_you_mean, shown
+from pkiplan.manifest.problems import Problems, shown
 from pkiplan.manifest.references import address, short_name
 from pkiplan.manifest.secret_references import is_none_word
 from pkiplan.manifest.tables import Key, Table

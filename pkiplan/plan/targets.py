@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pkiplan.errors import PkiplanError
+from pkiplan.hints import nearest
 from pkiplan.model.resource import Kind
 from pkiplan.plan.descriptions import several
 
@@ -46,16 +47,14 @@ class Addresses:
         return [form for form in self._by_form if wanted in _names(form)]
 
     def _unknown(self, option: str, pattern: str) -> PkiplanError:
-        from difflib import get_close_matches
-
         names: dict[str, str] = {}
         for form, address in self._by_form.items():
             whole, base, *_ = ways = _names(form)
             for way in ways:
                 # Whoever left the element out meant all of them.
                 names.setdefault(way, base if "[" not in way and base != whole else address)
-        near = get_close_matches(_plain(pattern), names, n=1, cutoff=0.5)
-        hint = f"did you mean {names[near[0]]}?" if near else ""
+        near = nearest(_plain(pattern), names, likeness=0.5)
+        hint = f"did you mean {names[near]}?" if near else ""
         return PkiplanError.of(f"{option} {pattern}: there is no such address", hint=hint, code="unknown-address")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import PkiplanError
+from pkiplan.hints import did_you_mean
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.workflow.certificate_files import FileCertificate, issuers_above, read_certificate_files
 
@@ -39,14 +40,11 @@ def lint_rules() -> Mapping[str, Lint]:
 
 
 def _refuse_unknown(disabled: Sequence[str]) -> None:
-    from difflib import get_close_matches
-
     from pkiplan.x509.lint import LINTS, PKILINT_PREFIX
 
     for name in disabled:
         if name not in LINTS and not name.startswith(PKILINT_PREFIX):
-            nearest = get_close_matches(name, LINTS, n=1)
-            hint = f"did you mean `{nearest[0]}`?" if nearest else "`pkiplan lint --rules` lists them"
+            hint = did_you_mean(name, LINTS, otherwise="`pkiplan lint --rules` lists them")
             raise PkiplanError.of(f"`--disable`: no rule `{name}`", hint=hint, code="usage")
 
 
