@@ -28,11 +28,19 @@ def der_text(text: str) -> bytes:
         ) from error
     if len(data) > LARGEST_DER:
         raise BadValueError(f"more than {LARGEST_DER} bytes of DER", code="der")
+    from pkiplan.x509.strict_der import is_der
+
     if not _is_one_value(data):
         raise BadValueError(
             f"{shown(text)} is no DER: its length does not fit",
             code="der",
             hint="the bytes are those inside of extnValue, tag and length first",
+        )
+    if not is_der(data):
+        raise BadValueError(
+            f"{shown(text)} is no DER: a value in it is not written as DER wants it",
+            code="der",
+            hint="`openssl asn1parse -inform DER` reads the bytes back; X.690 says how each type is written",
         )
     return data
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+from pkiplan.x509.strict_der import is_der
+
 LONGEST_TEXT = 16_384
 LARGEST_INTEGER_DIGITS = 2_000
 
@@ -58,6 +60,8 @@ def generate(text: str) -> bytes:
     encoded = _retagged(content, implicit)
     for wrap in reversed(wrappers):
         encoded = wrap(encoded)
+    if not is_der(encoded):
+        raise GeneratorError("its tags do not fit its values")
     return encoded
 
 

@@ -27,7 +27,7 @@ class DerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tlv:
-    """One element: its tag (a single octet), its content, and all of it as encoded."""
+    """One element: its tag (of several octets the first), its content, and all of it as encoded."""
 
     tag: int
     content: bytes
@@ -69,10 +69,11 @@ def _header(data: bytes, start: int) -> tuple[int, int, int]:
     """Read the head of an element: its tag, and where its content begins and ends."""
     if start + 2 > len(data):
         raise DerError("cut short")
-    tag, length = data[start], data[start + 1]
+    tag, position = data[start], start + 1
     if tag & 0x1F == 0x1F:
-        raise DerError("a tag of several octets")
-    position = start + 2
+        position = _end_of_long_tag(data, position)
+    length = data[position]
+    position += 1
     if length & 0x80:
         octets = length & 0x7F
         if not 1 <= octets <= 4 or position + octets > len(data):
@@ -83,6 +84,15 @@ def _header(data: bytes, start: int) -> tuple[int, int, int]:
     if end > len(data):
         raise DerError("cut short")
     return tag, position, end
+
+
+def _end_of_long_tag(data: bytes, position: int) -> int:
+    """Find the length of an element behind the further octets of its tag (X.690, 8.1.2.4)."""
+    while position < len(data) and data[position] & 0x80:
+        position += 1
+    if position + 1 >= len(data):
+        raise DerError("cut short")
+    return position + 1
 
 
 def encode(tag: int, *contents: bytes) -> bytes:

@@ -17,7 +17,7 @@ from pkiplan.model.names import (
     OtherNameValue,
     StringType,
 )
-from pkiplan.x509 import der
+from pkiplan.x509.strict_der import is_der
 
 COUNTRY_OID = "2.5.4.6"
 
@@ -204,20 +204,3 @@ def is_oid(text: str) -> bool:
         return False
     first, second, *_ = (int(arc) for arc in text.split("."))
     return first == 2 or second < 40
-
-
-def is_der(value: bytes) -> bool:
-    """Tell whether bytes are exactly one element, and so are those inside of it."""
-    try:
-        _walk(der.single(value), depth=0)
-    except der.DerError:
-        return False
-    return True
-
-
-def _walk(element: der.Tlv, depth: int) -> None:
-    if depth > 64:
-        raise der.DerError("nested too deep")
-    if element.tag & 0x20:
-        for child in element.children():
-            _walk(child, depth + 1)

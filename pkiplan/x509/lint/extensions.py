@@ -19,7 +19,8 @@ from pkiplan.model.extensions import (
     TlsFeature,
 )
 from pkiplan.x509.lint.subject import OCSP_SIGNING, Form, Subject
-from pkiplan.x509.name_syntax import is_der, is_ldap_of_any_host, is_oid, location_problem, uri_problem
+from pkiplan.x509.name_syntax import is_ldap_of_any_host, is_oid, location_problem, uri_problem
+from pkiplan.x509.strict_der import is_der
 
 
 def extension_once(subject: Subject) -> Iterator[str]:
