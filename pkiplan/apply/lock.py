@@ -7,6 +7,8 @@ import errno
 import json
 import os
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -18,18 +20,28 @@ from pkiplan.apply.outcomes import in_one_line
 from pkiplan.apply.processes import host_name, own_pid
 from pkiplan.apply.tree import open_tree
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import LockedError, PkiplanError
+from pkiplan.errors import InterruptedByUserError, LockedError, PkiplanError
 from pkiplan.model.site import Site
 from pkiplan.model.tree import CONTROL_DIRECTORY, JOURNAL_FILE, LOCK_FILE, LOCK_HOLDER_FILE
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_WAYS_OUT = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "pkiplan writes here; see that the directory can be written by this user",
+    ),
+    errno.ELOOP: "put a directory there: nothing is read or written through a link",
+}
+
+# So long a lock that became free, or a wish to stop, may go unnoticed.
+_POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
+def site_lock(site: Site, timeout: float = 0.0, stop: threading.Event | None = None) -> Iterator[tuple[str, ...]]:
     """Hold the site's lock; wait at most `timeout` seconds for another apply, for ever when it is negative.
 
-    What an interrupted apply left is finished or undone first; the lines that tell so are given.
+    `stop` ends the wait. What an interrupted apply left is finished or undone first; the lines that tell so are given.
     """
     control = f"{site.directory}/{CONTROL_DIRECTORY}"
     try:
@@ -37,19 +49,14 @@ def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
         try:
             with tree.made_directory(CONTROL_DIRECTORY) as opened:
                 _refuse_planted(opened, control)
-                lock = FileLock(f"{control}/{LOCK_FILE}", timeout=timeout, mode=0o600, thread_local=False)
-                try:
-                    lock.acquire()
-                except Timeout:
-                    raise _locked(opened, control) from None
+                lock = FileLock(f"{control}/{LOCK_FILE}", timeout=0, mode=0o600, thread_local=False)
+                if not _is_acquired(lock, timeout, stop):
+                    raise _locked(opened, control)
         finally:
             tree.close()
     except OSError as error:
-        hint = "pkiplan writes here; see that the directory can be written by this user"
         raise PkiplanError.of(
-            f"cannot lock {site.directory}: {in_one_line(error)}",
-            hint="make room there" if error.errno in _FULL else hint,
-            code="lock",
+            f"cannot lock {site.directory}: {in_one_line(error)}", hint=_WAYS_OUT.get(error.errno or 0, ""), code="lock"
         ) from None
     try:
         recovered = _recovered(site)
@@ -57,6 +64,22 @@ def site_lock(site: Site, timeout: float = 0.0) -> Iterator[tuple[str, ...]]:
             yield recovered
     finally:
         lock.release()
+
+
+def _is_acquired(lock: FileLock, timeout: float, stop: threading.Event | None) -> bool:
+    until = time.monotonic() + timeout
+    while True:
+        with contextlib.suppress(Timeout):
+            lock.acquire()
+            return True
+        if stop is not None and stop.is_set():
+            raise InterruptedByUserError.of(
+                "interrupted while it waited for another apply; nothing was changed", code="interrupted"
+            )
+        if timeout >= 0 and time.monotonic() >= until:
+            return False
+        # Not `stop.wait`: the handler that sets it runs in this very thread, which would hold what it needs.
+        time.sleep(_POLL_SECONDS)
 
 
 def is_untouched(site: Site) -> bool:

@@ -34,7 +34,7 @@ def _run(session: Session, arguments: Sequence[str]) -> int:
     except TyperException as error:
         return _failed(session, usage_error(error, arguments))
     except InterruptedByUserError as error:
-        session.diagnose(error.diagnostics)
+        _failed(session, error)
         return statuses.INTERRUPTED
     except PkiplanError as error:
         return _failed(session, error)

@@ -142,7 +142,7 @@ def apply(
     assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
     _refuse_before_the_lock(planned)
     cache = open_cache()
-    with site_lock(planned.site, timeout=lock_timeout) as recovered:
+    with site_lock(planned.site, timeout=lock_timeout, stop=stop) as recovered:
         for line in recovered:
             progress(ApplyEvent(kind=EventKind.NOTE, detail=line))
         current = make_plan_again(planned)

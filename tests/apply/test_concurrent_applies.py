@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from pkiplan.apply.lock import site_lock
-from pkiplan.errors import LockedError, PkiplanError
+from pkiplan.errors import InterruptedByUserError, LockedError, PkiplanError
 from tests.apply.workbench import SMALL_SITE, Workbench
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,19 @@ def test_a_locked_site_is_told_with_its_holder(tmp_path: Path) -> None:
         pass
 
 
+def test_whoever_waits_for_the_lock_and_is_asked_to_stop_stops_at_once(tmp_path: Path) -> None:
+    site = Workbench(tmp_path).write(SMALL_SITE).site()
+    stop = threading.Event()
+    threading.Timer(0.2, stop.set).start()
+
+    begun = time.monotonic()
+    told = pytest.raises(InterruptedByUserError, match="nothing was changed")
+    with site_lock(site), told, site_lock(site, timeout=60, stop=stop):
+        pytest.fail("the lock was given twice")
+
+    assert time.monotonic() - begun < 10
+
+
 def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
     bench = Workbench(tmp_path).write(SMALL_SITE)
     script = (
@@ -126,3 +140,14 @@ def test_a_directory_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> 
 
     with pytest.raises(PkiplanError, match="cannot lock"), site_lock(bench.site()):
         pass
+
+
+def test_control_directory_that_is_a_link_is_told_with_the_way_out(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path).write(SMALL_SITE)
+    bench.tree.mkdir()
+    (bench.tree / ".pkiplan").symlink_to(tmp_path)
+
+    with pytest.raises(PkiplanError, match="is a symbolic link") as caught, site_lock(bench.site()):
+        pass
+
+    assert "put a directory there" in caught.value.diagnostics[0].hint
