@@ -85,26 +85,44 @@ def apply(
     from pkiplan import workflow
 
     found = workflow.resolve_apply_input(source)
-    if not (yes or found.is_named):
+    is_asked = not (yes or found.is_named)
+    if is_asked:
         consent.demand_answerable(session)
     asked = options.plan_options(
         targets=target, replace=replace, rekey=rekey, prune=prune, allow=allow, allow_many=allow_many
     )
     _refuse_options_of_plan(found, asked, extra_vars)
     request = options.request(session, found.site, variables=extra_vars, allow_outside=allow_outside, options=asked)
-    planned = _permitted(session, found, request, is_asked=not (yes or found.is_named))
+    planned = _permitted(session, found, request, is_asked=is_asked)
     # Where only the work of an interrupted apply is left to finish, that was consented to then.
     if not planned.plan.pending and not planned.plan.interrupted:
         return _status_of_plan(session, planned.plan)
-    if planned.plan.pending and not (yes or found.is_named):
+    if planned.plan.pending and is_asked:
         consent.ask("Apply this plan?", wanted="yes")
+    report, refused = _carried_out(session, planned, found, jobs=jobs, lock_timeout=seconds)
+    if report.is_interrupted:
+        return statuses.INTERRUPTED
+    if refused:
+        return statuses.UNEXPECTED
+    if report.is_complete:
+        remembered.remember_after_apply(planned)
+    verification = None if no_verify or not report.done else _verified(session, planned, report)
+    return _status(session, planned.plan, report, verification)
+
+
+def _carried_out(
+    session: Session, planned: PlannedSite, found: ApplyInput, *, jobs: int | None, lock_timeout: float
+) -> tuple[ApplyReport, list[VerifyReport]]:
+    """Carry a plan out and show what came of it, with the rehearsals that kept it from being switched to."""
+    from pkiplan import workflow
+
     refused: list[VerifyReport] = []
     with stop_when_asked(session) as stop, apply_progress(session) as progress:
         report = workflow.apply(
             planned,
             found,
             jobs=jobs,
-            lock_timeout=seconds,
+            lock_timeout=lock_timeout,
             progress=progress,
             stop=stop,
             refused=refused.append,
@@ -113,17 +131,14 @@ def apply(
     for rehearsal in refused:
         _show_verification(session, rehearsal)
         session.diagnose([_NOTHING_REPLACED])
-    if report.is_interrupted:
-        return statuses.INTERRUPTED
-    if refused:
-        return statuses.UNEXPECTED
-    if report.is_complete:
-        remembered.remember_after_apply(planned)
-    verification = None if no_verify or not report.done else _verified(session, planned, report)
+    return report, refused
+
+
+def _status(session: Session, plan: Plan, report: ApplyReport, verification: VerifyReport | None) -> int:
     if not report.is_complete:
         return statuses.FAILED
     # What is blocked is the graver: it may also be why a rule that needs it found something unexpected.
-    status = _status_of_plan(session, planned.plan)
+    status = _status_of_plan(session, plan)
     if verification is not None and not verification.is_as_expected:
         session.diagnose([_IN_PLACE_BUT_UNEXPECTED])
         return status or statuses.UNEXPECTED

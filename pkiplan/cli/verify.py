@@ -14,6 +14,8 @@ from pkiplan.errors import PkiplanError
 
 if TYPE_CHECKING:
     from pkiplan.verify.results import VerifyReport
+    from pkiplan.verify.scope import VerifyScope
+    from pkiplan.workflow import PlanRequest
 
 EPILOG = """\
 \b
@@ -77,40 +79,47 @@ def verify(
     too. What a stack cannot do is shown as not run.
     """
     session = session_of(ctx, is_json=json)
-    scope = {"--with": bool(others), "--full": full, "--sample": sample is not None, "--jobs": jobs is not None}
-    if trace is not None:
-        _refuse_beside("--trace", {**scope, "--cnf": cnf, "--junit": junit is not None})
-        _refuse_beside("--json", {"--mermaid": json and mermaid})
-    if cnf:
-        _refuse_beside("--cnf", scope)
     handshake = tracing.Handshake(client, tls, key_exchange, host, mermaid)
+    scope = {"--with": bool(others), "--full": full, "--sample": sample is not None, "--jobs": jobs is not None}
     if trace is None:
         handshake.refuse()
+    else:
+        _refuse_beside("--trace", {**scope, "--cnf": cnf, "--junit": junit is not None})
+    if cnf:
+        _refuse_beside("--cnf", scope)
+    if json:
+        _refuse_beside("--json", {"--mermaid": mermaid, "--junit -": junit == junit_file.STDOUT})
     if junit is not None:
-        _refuse_beside("--json", {"--junit -": json and junit == junit_file.STDOUT})
         junit_file.demand_writable(junit)
     request = options.request(session, site, variables=extra_vars, allow_outside=allow_outside, at=at)
     if trace is not None:
         return tracing.trace(session, request, trace, handshake)
-    from pkiplan import workflow
     from pkiplan.verify.scope import VerifyScope
 
-    prompt = consent.passphrase_prompt(session)
     outside = _outside(others or ())
-    if cnf:
-        report = workflow.prove_cnf(request, prompt=prompt)
-    else:
-        with verify_progress(session) as progress:
-            report = workflow.verify(
-                request,
-                VerifyScope(full=full, sample=sample),
-                jobs=jobs,
-                progress=progress,
-                prompt=prompt,
-                outside=outside,
-            )
+    report = (
+        _proved(session, request)
+        if cnf
+        else _verified(session, request, VerifyScope(full=full, sample=sample), jobs=jobs, outside=outside)
+    )
     _show(session, report, junit)
     return statuses.DONE if report.is_as_expected else statuses.UNEXPECTED
+
+
+def _proved(session: Session, request: PlanRequest) -> VerifyReport:
+    from pkiplan import workflow
+
+    return workflow.prove_cnf(request, prompt=consent.passphrase_prompt(session))
+
+
+def _verified(
+    session: Session, request: PlanRequest, scope: VerifyScope, *, jobs: int | None, outside: Sequence[str]
+) -> VerifyReport:
+    from pkiplan import workflow
+
+    prompt = consent.passphrase_prompt(session)
+    with verify_progress(session) as progress:
+        return workflow.verify(request, scope, jobs=jobs, progress=progress, prompt=prompt, outside=outside)
 
 
 def _outside(texts: Sequence[str]) -> tuple[str, ...]:
