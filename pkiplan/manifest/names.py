@@ -104,13 +104,12 @@ def host(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _a_labels(text: str) -> str:
-    import idna
+    from pkiplan.x509.host_names import a_labels
 
     try:
         # UTS 46 maps case and width as registries and browsers do; IDNA 2008 then decides (RFC 5891, RFC 9549).
-        mapped = idna.uts46_remap(text, std3_rules=False)
-        return idna.encode(mapped, strict=True).decode("ascii")
-    except (idna.IDNAError, UnicodeError) as error:
+        return a_labels(text)
+    except UnicodeError as error:
         raise BadValueError(f"{shown(text)} is no internationalized domain name: {error}", code="idna") from error
 
 

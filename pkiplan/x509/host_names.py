@@ -16,6 +16,13 @@ def host_matches(host: str, names: tuple[GeneralName, ...]) -> bool:
     return any(name.value == address for name in names if name.kind is GeneralNameKind.IP)
 
 
+def a_labels(text: str) -> str:
+    """Write an internationalized host in A-labels (RFC 5891, mapped by UTS 46); raise `UnicodeError` for none."""
+    import idna
+
+    return idna.encode(idna.uts46_remap(text, std3_rules=False), strict=True).decode("ascii")
+
+
 def _dns_matches(host: str, presented: str) -> bool:
     """Compare label by label; a wildcard stands for exactly one label (section 6.3)."""
     if host == presented:

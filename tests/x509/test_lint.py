@@ -587,6 +587,20 @@ def test_a_mailbox_of_the_subject_that_is_a_name_too_is_fine() -> None:
     assert codes(server(both, subject=subject), root()) == []
 
 
+@pytest.mark.parametrize(
+    "common_name", ["bücher.example", "BÜCHER.example", "*.bücher.example", "xn--bcher-kva.example"]
+)
+def test_a_common_name_in_unicode_is_a_name_in_a_labels(common_name: str) -> None:
+    names = san(*dns("xn--bcher-kva.example", "*.xn--bcher-kva.example"))
+
+    assert codes(server(names, subject=name(f"CN={common_name}")), root()) == []
+
+
+@pytest.mark.parametrize("common_name", ["büchér.example", "bü cher", "😀", "*.ü.*"])
+def test_a_common_name_in_unicode_may_be_no_name(common_name: str) -> None:
+    assert codes(server(subject=name(f"CN={common_name}")), root()) == ["common-name-is-a-name"]
+
+
 BAD_NAMES = [
     ("dns", "bücher.example"),
     ("dns", "a b.example"),

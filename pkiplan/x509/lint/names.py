@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pkiplan.model.extensions import SubjectAltName
 from pkiplan.model.names import GeneralNameKind
+from pkiplan.x509.host_names import a_labels
 from pkiplan.x509.lint.subject import Problem, Subject
 from pkiplan.x509.name_constraints import EMAIL_ADDRESS_OID
 from pkiplan.x509.name_syntax import attribute_problem, has_underscore, is_oid, name_problem
@@ -80,11 +81,22 @@ def common_name_is_a_name(subject: Subject) -> Iterator[Problem]:
     common_name = subject.name.common_name
     if not subject.is_server or common_name is None:
         return
-    if common_name.lower() not in {str(name.value).lower() for name in subject.names}:
+    if _in_a_labels(common_name).lower() not in {str(name.value).lower() for name in subject.names}:
         yield Problem(
             f"common name `{common_name}` is not among the names of this TLS server",
             "add it to `dns`, or leave the common name out",
         )
+
+
+def _in_a_labels(common_name: str) -> str:
+    """Write a common name as the names are written; one that is no host stays as it is."""
+    if common_name.isascii():
+        return common_name
+    wildcard = "*." if common_name.startswith("*.") else ""
+    try:
+        return wildcard + a_labels(common_name.removeprefix(wildcard))
+    except UnicodeError:
+        return common_name
 
 
 def email_address_is_a_name(subject: Subject) -> Iterator[str]:
