@@ -38,6 +38,7 @@ class KeyFacts:
     spki_sha256: str | None
     spec: ObservedKeySpec | None
     weakness: str | None = None
+    is_bound_to_pss: bool = False
     opened_by: str | None = None
     tried: tuple[str, ...] = ()
 

@@ -66,7 +66,8 @@ class ObservedKey:
     `spki_sha256` and `spec` are None when the file is encrypted and nothing is remembered of it: "not checked
     without its passphrase". `encryption` is None for a plain file. `form` is None for an external public key.
     `opened_by` is the declared reference whose passphrase opens the file, None where that is not known.
-    `weakness` says why anybody could sign with it, where that is known.
+    `weakness` says why anybody could sign with it, where that is known. `is_bound_to_pss` tells an RSA key for
+    RSASSA-PSS alone (RFC 4055, 1.2), as far as that is seen without a passphrase.
     """
 
     file: FileFacts
@@ -75,6 +76,7 @@ class ObservedKey:
     form: KeyForm | None
     encryption: KeyEncryption | None = None
     weakness: str | None = None
+    is_bound_to_pss: bool = False
     opened_by: str | None = None
 
 

@@ -102,6 +102,7 @@ NOT_COMPARED: dict[str, str] = {
     "ManagedKey.is_adopted": "whose the key is: an adopted one is never rewritten",
     "ManagedKey.plain_is_intended": "silences a warning",
     "ManagedKey.backend": "where to look",
+    "ObservedKey.is_bound_to_pss": "warned about: what is there may go on as it is",
     "ExternalKey.path": "where to look",
     "ExternalKey.is_request": "how to read it",
     "Output.passphrases": "cannot be seen without opening; apply opens what it must",

@@ -16,8 +16,9 @@ from pkiplan.plan.renames import renames
 
 
 def notices(site: Site, resources: Sequence[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
-    """Warn of authorities' keys stored in clear, of open directories, and of what takes a passphrase to be checked."""
+    """Warn of keys stored in clear or bound to RSASSA-PSS, of open directories, of what takes a passphrase to check."""
     plain: list[Diagnostic] = []
+    bound: list[Diagnostic] = []
     keys: list[str] = []
     several_passphrases: list[str] = []
     outputs: list[str] = []
@@ -26,6 +27,8 @@ def notices(site: Site, resources: Sequence[Resource], observed: ObservedState) 
         found = observed.of(resource.address)
         if resource.is_authority and _is_plain(resource, found):
             plain.append(_plain_key(resource))
+        if isinstance(found.key, Found) and found.key.value.is_bound_to_pss:
+            bound.append(_bound_key(resource))
         if found.directory_mode is not None and _lets_others_in(resource, found.directory_mode):
             open_directories.append((resource, found.directory_mode))
         if is_unchecked(resource, found):
@@ -37,6 +40,7 @@ def notices(site: Site, resources: Sequence[Resource], observed: ObservedState) 
     return (
         *renames(site, resources, observed),
         *plain,
+        *bound,
         *_open_directories(site, open_directories),
         *_not_checked("key-not-checked", "key", keys),
         *_under_any_of_several(several_passphrases),
@@ -59,6 +63,17 @@ def _plain_key(resource: Resource) -> Diagnostic:
         summary=f"the key of {resource.address} is stored without a passphrase",
         place=resource.place,
         hint="give it one (`key: {passphrase: {env: NAME}}`), or say `passphrase: none` if that is meant",
+    )
+
+
+def _bound_key(resource: Resource) -> Diagnostic:
+    return Diagnostic(
+        severity=Severity.WARNING,
+        code="pss-key",
+        summary=f"the key of {resource.address} is bound to RSASSA-PSS, "
+        "and a certificate that pkiplan issues for it is not",
+        place=resource.place,
+        hint="OpenSSL takes no such pair (RFC 4055, 1.2): give it a key of `openssl genrsa` before it is issued anew",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pkiplan.cache.memory import KeyFacts, Memory
 from pkiplan.errors import PkiplanError, SecretError
-from pkiplan.model.keys import EcKeySpec, EdKeySpec, ExternalKey, ManagedKey
+from pkiplan.model.keys import EcKeySpec, EdKeySpec, ExternalKey, ManagedKey, RsaKeySpec
 from pkiplan.model.observed import (
     Found,
     Observation,
@@ -79,6 +79,7 @@ def inspect_key(
             form=facts.form,
             encryption=facts.encryption,
             weakness=facts.weakness,
+            is_bound_to_pss=facts.is_bound_to_pss,
             opened_by=opened_by,
         )
     )
@@ -221,7 +222,7 @@ def _key_facts(file: FileBytes) -> KeyFacts:
     from pkiplan.x509.private_keys import describe_key_pem
 
     described = describe_key_pem(file.content)
-    return _facts_of_key(described.form, described.encryption, described.public_key)
+    return _with_bond(_facts_of_key(described.form, described.encryption, described.public_key), file)
 
 
 def _opened_facts(
@@ -264,7 +265,15 @@ def _external_facts(file: FileBytes, declared: ExternalKey) -> KeyFacts:
     from pkiplan.x509.parse import load_public_key, load_request
 
     load = load_request if declared.is_request else load_public_key
-    return _facts_of_key(None, None, load(file.content))
+    return _with_bond(_facts_of_key(None, None, load(file.content)), file)
+
+
+def _with_bond(facts: KeyFacts, file: FileBytes) -> KeyFacts:
+    if not isinstance(facts.spec, RsaKeySpec):
+        return facts
+    from pkiplan.x509.pss_keys import is_bound_to_pss
+
+    return replace(facts, is_bound_to_pss=is_bound_to_pss(file.content))
 
 
 def _facts_of_key(form: KeyForm | None, encryption: KeyEncryption | None, public_key: PublicKey | None) -> KeyFacts:

@@ -47,7 +47,7 @@ from pkiplan.verify.credentials import Credential, UnusableError, parse_pem
 from pkiplan.verify.openssl_program import OpenSsl, UnusableProgramError, find_openssl, identify
 from pkiplan.verify.reasons import CNF_DIFFERS, NOT_SUPPORTED
 from pkiplan.verify.results import ACCEPTED, CheckResult, Expected, Outcome, Reason, VerifyReport, report_of
-from pkiplan.x509.private_keys import RSASSA_PSS_OID
+from pkiplan.x509.pss_keys import RSASSA_PSS_OID
 
 CHECK = "openssl-cnf"
 CONTROL_CHECK = "openssl-cnf-control"

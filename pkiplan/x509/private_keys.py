@@ -26,9 +26,7 @@ from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
 from pkiplan.x509.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
-
-# RFC 4055, 1.2: a key for this signature alone.
-RSASSA_PSS_OID = "1.2.840.113549.1.1.10"
+from pkiplan.x509.pss_keys import is_bound_to_pss
 
 # Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
 MOST_ROUNDS = 20_000_000
@@ -161,15 +159,7 @@ def open_as_pkcs8(data: bytes, passphrases: Sequence[bytes]) -> bytes:
     A plain RSA key that is bound to RSASSA-PSS stays so: OpenSSL takes no other for a certificate that is bound.
     """
     key = open_private_key(data, passphrases, to_sign=False)
-    block = _find_key(data)
-    return block.pem + b"\n" if _is_bound_to_pss(block) else plain_pkcs8(key)
-
-
-def _is_bound_to_pss(block: _Block) -> bool:
-    if block.label != b"PRIVATE KEY":
-        return False
-    _, algorithm, *_ = der.single(_decode_base64(block.body)).children()
-    return _algorithm(algorithm)[0] == RSASSA_PSS_OID
+    return _find_key(data).pem + b"\n" if is_bound_to_pss(data) else plain_pkcs8(key)
 
 
 class _WrongPassphraseError(Exception):

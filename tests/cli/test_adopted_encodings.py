@@ -57,6 +57,13 @@ certificates:
     {more}
 """
 
+GIVEN = """\
+version: 1
+authorities: {{root: {{}}}}
+certificates:
+  web: {{issuer: root, dns: [www.acme.example], key: {{{key}}}}}
+"""
+
 pytestmark = pytest.mark.judge("openssl")
 
 
@@ -108,6 +115,26 @@ def test_a_key_encoded_otherwise_is_no_difference(make: Callable[[Here], str], h
     linted = here.run("lint", "root.pem", "web.pem", "--disable", "rsa-server-key-usage")
     assert "2 certificates, nothing to complain about" in linted.out
     assert "as declared" in here.run("show", "web").out
+
+
+def test_a_bound_key_is_warned_about_before_anything_is_issued_for_it(here: Here) -> None:
+    bound = here.directory / "web.key"
+    openssl(
+        here,
+        "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out web.key",
+        "req -new -key web.key -subj / -out web.csr",
+        "pkey -in web.key -pubout -out web.pub",
+        "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out free.key",
+    )
+    told = "the key of certificate.web is bound to RSASSA-PSS, and a certificate that pkiplan issues for it is not"
+
+    for key in ("type: rsa, size: 2048, path: web.key", "csr: web.csr", "public_key: web.pub"):
+        here.write(GIVEN.format(key=key))
+        for _ in range(2):  # read, and remembered
+            assert told in here.run("plan").err, key
+    bound.write_bytes((here.directory / "free.key").read_bytes())
+    here.write(GIVEN.format(key="type: rsa, size: 2048, path: web.key"))
+    assert told not in here.run("plan").err
 
 
 def test_a_renewed_authority_is_followed_once(here: Here) -> None:

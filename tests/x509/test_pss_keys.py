@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from pkiplan.model.keys import RsaKeySpec
+from pkiplan.x509 import der
+from pkiplan.x509.keys import spki_der
+from pkiplan.x509.private_keys import open_as_pkcs8, pem_block, plain_pkcs8
+from pkiplan.x509.pss_keys import is_bound_to_pss
+from tests.x509.other_encodings import RSASSA_PSS, with_algorithm
+from tests.x509.values import key_for
+
+KEY = key_for(RsaKeySpec(2048))
+FREE = plain_pkcs8(KEY)
+REQUEST = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(KEY, hashes.SHA256())
+
+
+def bound_key() -> bytes:
+    version, _, content = der.single(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())).children()
+    return pem_block(b"PRIVATE KEY", der.encode(der.SEQUENCE, version.encoded, RSASSA_PSS, content.encoded))
+
+
+def bound_request() -> bytes:
+    body, *rest = der.single(REQUEST.public_bytes(Encoding.DER)).children()
+    version, subject, _, attributes = body.children()
+    bound = der.encode(
+        der.SEQUENCE, version.encoded, subject.encoded, with_algorithm(RSASSA_PSS)(KEY), attributes.encoded
+    )
+    return pem_block(b"CERTIFICATE REQUEST", der.encode(der.SEQUENCE, bound, *(part.encoded for part in rest)))
+
+
+@pytest.mark.parametrize(
+    ("pem", "is_bound"),
+    [
+        pytest.param(bound_key(), True, id="a key"),
+        pytest.param(b"Bag Attributes\n" + bound_key(), True, id="with text before it"),
+        pytest.param(pem_block(b"PUBLIC KEY", with_algorithm(RSASSA_PSS)(KEY)), True, id="a public key"),
+        pytest.param(bound_request(), True, id="a request"),
+        pytest.param(FREE, False, id="a key that is free"),
+        pytest.param(pem_block(b"PUBLIC KEY", spki_der(KEY.public_key())), False, id="a public key that is free"),
+        pytest.param(REQUEST.public_bytes(Encoding.PEM), False, id="a request of one"),
+        pytest.param(bound_key().replace(b"PRIVATE", b"RSA PRIVATE"), False, id="a form that names no algorithm"),
+        pytest.param(b"", False, id="nothing"),
+        pytest.param(pem_block(b"PRIVATE KEY", b"\x30\x00"), False, id="an empty one"),
+        pytest.param(b"-----BEGIN PUBLIC KEY-----!-----END PUBLIC KEY-----", False, id="no base64"),
+    ],
+)
+def test_a_bond_is_seen(pem: bytes, is_bound: bool) -> None:
+    assert is_bound_to_pss(pem) is is_bound
+
+
+def test_a_plain_key_keeps_its_bond_when_it_is_served() -> None:
+    assert open_as_pkcs8(bound_key(), ()) == bound_key()
+    assert open_as_pkcs8(FREE, ()) == FREE
