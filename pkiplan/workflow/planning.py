@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pkiplan.diagnostics import Diagnostic, Severity, in_order
 from pkiplan.errors import PkiplanError, system_words
 from pkiplan.plan.changes import Plan, PlanOptions
+from pkiplan.workflow.asked import cnf_digests, lint_findings, older_cnf_digests, says
 from pkiplan.workflow.loading import load
 from pkiplan.workflow.opening import needed_secrets, opener
 
@@ -120,11 +121,11 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
         site,
         now=request.now,
         options=request.options,
-        cnf_digests=CnfDigests(site),
-        lint=LintFindings(site),
+        cnf_digests=cnf_digests(site),
+        lint=lint_findings(site),
         older_defaults=OLDER_DEFAULTS,
-        older_cnf_digests=_older_cnf_digests,
-        says=partial(_says, loaded),
+        older_cnf_digests=older_cnf_digests,
+        says=partial(says, loaded),
     )
     observed = observe_site(site, cache=cache)
     plan = decide(observed=observed.state)
@@ -196,66 +197,6 @@ def names_an_owner(resource: Resource) -> bool:
     attributes = [resource.attributes, *(output.attributes for output in resource.outputs)]
     attributes.append(getattr(resource.key, "attributes", resource.attributes))
     return any(one.owner is not None or one.group is not None for one in attributes)
-
-
-class CnfDigests(Mapping[str, str]):
-    """The SHA-256 of each resource's `openssl.cnf` by address, rendered when it is asked for."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-
-    @cached_property
-    def _rendered(self) -> Callable[[Resource], str]:
-        from pkiplan.render import cnf_renderer
-
-        return cnf_renderer(self._site)
-
-    def __getitem__(self, address: str) -> str:
-        from pkiplan.render import cnf_digest
-
-        return cnf_digest(self._rendered(self._site.resources[address]))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._site.resources)
-
-    def __len__(self) -> int:
-        return len(self._site.resources)
-
-
-def _older_cnf_digests(site: Site, address: str) -> Iterator[str]:
-    """Give the digests of the `openssl.cnf` that each version up to now writes, for a site as an older one read it."""
-    from pkiplan.render import cnf_digest, render_cnf
-    from pkiplan.render.older_templates import OLDER_TEMPLATES
-
-    for templates in (None, *OLDER_TEMPLATES):
-        yield cnf_digest(render_cnf(site, site.resources[address], older_templates=templates))
-
-
-def _says(loaded: LoadedSite, address: str, keys: Sequence[str]) -> bool:
-    """Tell whether a manifest says one of these keys of a resource, or something beneath it."""
-    return any(
-        place.line > 0 and any(path == key or path.startswith(f"{key}.") for key in keys)
-        for path, _, place in loaded.origins(address)
-    )
-
-
-class LintFindings(Mapping[str, tuple[Diagnostic, ...]]):
-    """What the rules say of each declared resource by address, looked into when it is asked for."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-
-    def __getitem__(self, address: str) -> tuple[Diagnostic, ...]:
-        from pkiplan.x509.lint import lint_resource
-
-        resource = self._site.resources[address]
-        return lint_resource(resource, self._site.chain_of(resource))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._site.resources)
-
-    def __len__(self) -> int:
-        return len(self._site.resources)
 
 
 def save_plan(planned: PlannedSite, out: str | None) -> SavedAt:

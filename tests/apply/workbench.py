@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -20,9 +20,10 @@ from pkiplan.manifest import load_site
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Action, Plan, PlanOptions
 from pkiplan.plan.planner import plan_site
-from pkiplan.render import cnf_digest, render_cnf
+from pkiplan.render import render_cnf
 from pkiplan.secrets import SecretResolver
 from pkiplan.state.observe import Observed, observe_site
+from pkiplan.workflow.asked import cnf_digests
 from pkiplan.x509.keys import spki_sha256
 from pkiplan.x509.parse import load_pem_certificates
 from pkiplan.x509.private_keys import open_private_key
@@ -56,20 +57,6 @@ certificates:
 
 SMALL_SITE = AUTHORITIES + WEB
 DEFAULTS = PlanOptions()
-
-
-class CnfDigests(Mapping[str, str]):
-    def __init__(self, site: Site) -> None:
-        self.site = site
-
-    def __getitem__(self, address: str) -> str:
-        return cnf_digest(render_cnf(self.site, self.site.resources[address]))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.site.resources)
-
-    def __len__(self) -> int:
-        return len(self.site.resources)
 
 
 @dataclass
@@ -114,7 +101,7 @@ class Workbench:
     ) -> Plan:
         site = self.site()
         observed = self.observe(opens=opens)
-        return plan_site(site, observed.state, now, options=options, cnf_digests=CnfDigests(site))
+        return plan_site(site, observed.state, now, options=options, cnf_digests=cnf_digests(site))
 
     def apply(
         self,
@@ -137,7 +124,7 @@ class Workbench:
 
         with site_lock(site, lock_timeout) as self.notes:
             observed = self.observe(opens=True)
-            plan = plan_site(site, observed.state, now, options=options, cnf_digests=CnfDigests(site))
+            plan = plan_site(site, observed.state, now, options=options, cnf_digests=cnf_digests(site))
             return apply_plan(
                 site,
                 plan,
