@@ -1,7 +1,7 @@
 """Faults that break a promise of SECURITY.md each, and the test that must find it.
 
-`make planted-faults` plants them one at a time in a copy of the sources, and sees the named test fail there. What a
-test has never been seen to find, it does not guard.
+`make planted-faults` plants them one at a time in a copy of the sources, and sees the named test fail there, which
+passes without the fault. What a test has never been seen to find, it does not guard.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+# How pytest ends: https://docs.pytest.org/en/stable/reference/exit-codes.html
+_PASSED, _FAILED = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +160,8 @@ FAULTS = (
         "P11",
         "tests/apply/test_concurrent_applies.py::test_a_locked_site_is_told_with_its_holder",
         "pkiplan/apply/lock.py",
-        "                    lock.acquire()\n",
-        "                    pass\n",
+        "                if not _is_acquired(lock, timeout, stop):\n",
+        "                if False:\n",
     ),
     Fault(
         "P12",
@@ -243,17 +246,21 @@ FAULTS = (
 
 
 def main(wanted: list[str]) -> int:
-    """Plant each fault, or those of the promises wanted; return 1 where one was not found."""
-    missed = 0
-    for fault in FAULTS:
-        if wanted and fault.promise not in wanted:
-            continue
-        is_found = _is_found(fault)
-        missed += not is_found
+    """Plant each fault, or those of the promises wanted; return 1 where one was not found, or nothing was to find."""
+    wrong = 0
+    faults = [fault for fault in FAULTS if not wanted or fault.promise in wanted]
+    for test in dict.fromkeys(fault.test for fault in faults):
+        # A test that fails without a fault finds none.
+        if _status_of(test, None) != _PASSED:
+            wrong += 1
+            print(f"FAILS WITHOUT ANY FAULT  {test.partition('::')[2]}", flush=True)
+    for fault in faults:
+        is_found = _status_of(fault.test, fault) == _FAILED
+        wrong += not is_found
         print(
             f"{fault.promise}  {'found by' if is_found else 'MISSED by'}  {fault.test.partition('::')[2]}", flush=True
         )
-    return min(missed, 1)
+    return min(wrong, 1)
 
 
 def planted(fault: Fault) -> str:
@@ -264,7 +271,8 @@ def planted(fault: Fault) -> str:
     return source.replace(fault.sound, fault.broken)
 
 
-def _is_found(fault: Fault) -> bool:
+def _status_of(test: str, fault: Fault | None) -> int:
+    """Run a test in a copy of the sources with a fault, or as they are; anything but these two: it did not run."""
     with tempfile.TemporaryDirectory(prefix="pkiplan-planted-") as directory:
         copy = Path(directory)
         copy.chmod(0o755)  # one of the tests runs as nobody
@@ -272,15 +280,16 @@ def _is_found(fault: Fault) -> bool:
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "Makefile", "README.md", "SECURITY.md"):
             shutil.copy(ROOT / name, copy / name)
-        (copy / fault.file).write_text(planted(fault))
+        if fault is not None:
+            (copy / fault.file).write_text(planted(fault))
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", fault.test],
+            [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", test],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
         )
-        # 1 tells that tests failed; anything else, that they did not run.
-        return done.returncode == 1 and b" failed" in done.stdout
+        # pytest tells with 1 of errors in what a test needs, too; only a failure finds a fault.
+        return done.returncode if done.returncode != _FAILED or b" failed" in done.stdout else -1
 
 
 if __name__ == "__main__":

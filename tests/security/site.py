@@ -60,13 +60,13 @@ class Ran:
     calls: tuple[str, ...] = ()
 
     def changes(self) -> list[str]:
-        """List the calls that change a file, or may."""
+        """List the calls that change a file, or may; what Python remembers of our sources is not ours."""
         return [
             call
             for call in self.calls
             if re.match(rf"({CHANGES.replace(',', '|')})\(", call)
             and (not call.startswith(("open", "creat")) or _CHANGING.search(call))
-            and not re.search(r"/dev/(null|tty)|= -1 E", call)
+            and not re.search(r"/dev/(null|tty)|= -1 E|/pkiplan/([a-z_0-9]+/)*__pycache__", call)
         ]
 
 
