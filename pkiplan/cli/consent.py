@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from pkiplan.cli.interrupts import stopping_at_once
 from pkiplan.cli.session import Session
 from pkiplan.errors import PkiplanError
 
@@ -35,7 +36,11 @@ def passphrase_prompt(session: Session) -> Callable[[str], str] | None:
     def prompt(text: str) -> str:
         from getpass import getpass
 
-        return getpass(f"{text}: ")
+        with stopping_at_once():
+            try:
+                return getpass(f"{text}: ")
+            except EOFError:
+                raise PkiplanError.of("cancelled; nothing was changed", code="cancelled") from None
 
     return prompt
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from pkiplan.cli.session import Session
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
@@ -24,9 +25,26 @@ def stop_when_asked(session: Session) -> Iterator[threading.Event]:
         stop.set()
         session.tell_from_handler("\nstopping: what is in flight is finished first; once more stops at once\n")
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
-    try:
+    with _handled_by(handle):
         yield stop
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """Let the first wish to stop end the run: while a person is asked something, nothing is in flight."""
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+        raise KeyboardInterrupt
+
+    with _handled_by(handle):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: _Handler) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)

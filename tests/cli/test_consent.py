@@ -133,3 +133,15 @@ def test_passphrases_are_asked_for_and_not_echoed(here: Here) -> None:
     assert status == 0
     assert "correct horse" not in seen
     assert "ENCRYPTED" in (here.directory / "pki" / "authorities" / "root" / "key.pem").read_text()
+
+
+@pytest.mark.parametrize(("typed", "expected"), [("\x03", 130), ("\x04", 1)], ids=["ctrl-c", "ctrl-d"])
+def test_leaving_at_a_passphrase_changes_nothing_and_waits_for_nothing(here: Here, typed: str, expected: int) -> None:
+    here.write(SITE.replace("passphrase: none", "passphrase: {prompt: Passphrase of the root}"))
+    answers = [("Passphrase of the root", typed)]
+
+    status, seen = on_a_terminal(here.directory, "apply", "--no-verify", "--yes", answers=answers)
+
+    assert status == expected, seen
+    assert "pkiplan failed" not in seen
+    assert not (here.directory / "pki").exists()
