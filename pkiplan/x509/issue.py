@@ -277,6 +277,9 @@ def _in_order(oids: frozenset[str]) -> tuple[str, ...]:
 
 
 def _encoded(extension: Extension) -> x509.Extension[x509.ExtensionType]:
+    # Names are a certificate's own: kept, they would only fill what is kept for many.
+    if extension.oid == NAMES_OID:
+        return _encode(extension)
     return _ENCODED.get(id(extension), extension, lambda: _encode(extension))
 
 

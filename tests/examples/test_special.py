@@ -105,7 +105,7 @@ READ_BACK = {
         "SRVName:_xmpp-client.acme.example",
         "Explicit Text: Försiktigt: internal use only, #1; $2",
         "X509v3 CRL Distribution Points: Full Name: URI:http://pki.acme.example/issuing.crl",
-        "CA Issuers - URI:http://pki.acme.example/issuing.crt OCSP - URI:http://ocsp.acme.example",
+        "OCSP - URI:http://ocsp.acme.example CA Issuers - URI:http://pki.acme.example/issuing.crt",
         "1.3.6.1.4.1.99999.4 - URI:http://repository.acme.example/",
         "TLS Feature: status_request",
         "1.3.6.1.4.1.99999.7: ..hello",
