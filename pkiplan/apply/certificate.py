@@ -96,7 +96,7 @@ def pem_of(certificate: Certificate) -> bytes:
 
 
 def _served_chain(work: Work, resource: Resource) -> tuple[Certificate, ...]:
-    return tuple(work.certificate_of(authority) for authority in work.site.served_chain_of(resource))
+    return tuple([work.certificate_of(authority) for authority in work.site.served_chain_of(resource)])
 
 
 def _pem_write(resource: Resource, name: str, certificates: tuple[Certificate, ...]) -> FileWrite:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
@@ -30,7 +30,7 @@ from pkiplan.apply.work import Work
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Memory
 from pkiplan.errors import PkiplanError
-from pkiplan.model.keys import ManagedKey
+from pkiplan.model.keys import ManagedKey, RsaKeySpec
 from pkiplan.model.observed import ObservedState
 from pkiplan.model.resource import KEY_FILE, Kind, Resource
 from pkiplan.model.site import Site
@@ -158,9 +158,9 @@ class _Executor:
         except OSError:
             self._is_clean = False
 
-    def _each(self, changes: Iterable[Change], step: Callable[[Change], None]) -> None:
-        """Do one step for each change, `jobs` at a time; begin nothing more once asked to stop."""
-        if self._jobs == 1:
+    def _each(self, changes: Sequence[Change], step: Callable[[Change], None]) -> None:
+        """Do one step for each change, `jobs` at a time where that pays; begin nothing more once asked to stop."""
+        if self._jobs == 1 or not any(map(self._waits_for_a_library, changes)):
             for change in changes:
                 self._guarded(change, step)
             return
@@ -177,6 +177,14 @@ class _Executor:
                 self._stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+
+    def _waits_for_a_library(self, change: Change) -> bool:
+        """Tell whether other threads can go on meanwhile: while RSA keys are made, and passphrases stretched."""
+        resource = self._work.site.resources.get(change.address)
+        if resource is None or not isinstance(resource.key, ManagedKey):
+            return False
+        makes_rsa = change.key is KeyStep.GENERATE and isinstance(resource.key.spec, RsaKeySpec)
+        return makes_rsa or resource.key.is_encrypted or any(output.passphrases for output in resource.outputs)
 
     def _guarded(self, change: Change, step: Callable[[Change], None]) -> None:
         """Do one step for one change; whatever goes wrong is that change's result."""

@@ -69,7 +69,10 @@ def _generate(work: Work, resource: Resource, key: ManagedKey) -> None:
 
     passphrase = work.first_secret(key.written_with)
     with work.stage_of(resource.address).new_file(key.path) as (parent, name):
-        KEY_BACKENDS[key.backend].generate(key.spec, _destination(key, passphrase, parent, name))
+        public_key = KEY_BACKENDS[key.backend].generate(key.spec, _destination(key, passphrase, parent, name))
+    if passphrase is None:
+        # One under a passphrase is opened with it before anything is signed for it.
+        work.remember_public_key(resource, public_key)
 
 
 def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:

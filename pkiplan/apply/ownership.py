@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from pkiplan.apply.filesystem import Placement
 from pkiplan.diagnostics import Diagnostic, Place
@@ -18,7 +19,14 @@ from pkiplan.plan.changes import Action, Change
 
 def placement_of(attributes: FileAttributes, place: Place | None = None) -> Placement:
     """Turn declared attributes into numbers; raise where a name is unknown or this process may not give it."""
+    if attributes.owner is None and attributes.group is None:
+        return _own(attributes.mode)
     return Placement(attributes.mode, _uid(attributes.owner, place), _gid(attributes.group, place))
+
+
+@lru_cache(maxsize=64)
+def _own(mode: int) -> Placement:
+    return Placement(mode)
 
 
 def ownership_problems(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:

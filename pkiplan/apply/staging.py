@@ -30,7 +30,8 @@ class Stage:
 
     `names` are those in the generation, `plain` the others. `placement` is what the resource's directory gets.
     `is_new` tells that this run made that directory, so that nothing is in it but what waits here; None where that is
-    not known yet. `is_switching` tells that files may have their places already, some or all.
+    not known yet. `public_key` is that of a key which was just made, as SubjectPublicKeyInfo, until its certificate is
+    made for it. `is_switching` tells that files may have their places already, some or all.
     """
 
     tree: Tree
@@ -41,6 +42,7 @@ class Stage:
     names: list[str] = field(default_factory=list)
     plain: dict[str, StagedFile] = field(default_factory=dict)
     is_new: bool | None = None
+    public_key: bytes | None = field(default=None, repr=False)
     is_switching: bool = False
     _kept_open: int | None = None
 

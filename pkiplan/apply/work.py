@@ -89,9 +89,21 @@ class Work:
         # Where observation found it: the links on the way are pkiplan's own, or inside of the site.
         return os.path.realpath(self.site.path(resource, resource.key.path))
 
+    def remember_public_key(self, resource: Resource, public_key: PublicKey) -> None:
+        """Keep the public half of a new key until its certificate is made for it."""
+        from pkiplan.x509.keys import spki_der
+
+        self.stage_of(resource.address).public_key = spki_der(public_key)
+
     def public_key(self, resource: Resource) -> PublicKey:
-        """Read the public key that a resource's certificate is made for."""
+        """Return the public key that a resource's certificate is made for: the one just made, else as it lies there."""
         key = resource.key
+        stage = self._stages.get(resource.address)
+        if stage is not None and stage.public_key is not None:
+            from pkiplan.x509.keys import public_key_of_spki
+
+            made, stage.public_key = stage.public_key, None
+            return public_key_of_spki(made)
         if isinstance(key, ManagedKey):
             from pkiplan.key_backends import KEY_BACKENDS
 

@@ -31,8 +31,8 @@ class KeyDestination:
 class KeyBackend(Protocol):
     """Makes private keys where they live, and hands out objects that sign with them, never their bytes."""
 
-    def generate(self, spec: KeySpec, destination: KeyDestination) -> None:
-        """Make a new key; never over an existing one."""
+    def generate(self, spec: KeySpec, destination: KeyDestination) -> PublicKey:
+        """Make a new key, never over an existing one, and make sure that it is kept; return its public half."""
 
     def public_key(self, path: str, passphrases: Sequence[bytes]) -> PublicKey:
         """Return the public half of a key."""

@@ -24,7 +24,7 @@ from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX
 if TYPE_CHECKING:
     from pkiplan.x509.keys import PrivateKey, PublicKey
 
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -35,11 +35,13 @@ _UNCHANGED = -1
 class FilesBackend:
     """Keys as PEM files on a local file system."""
 
-    def generate(self, spec: KeySpec, destination: KeyDestination) -> None:
-        """Make a new key in a new file."""
+    def generate(self, spec: KeySpec, destination: KeyDestination) -> PublicKey:
+        """Make a new key in a new file, and read that back."""
         from pkiplan.x509.keys import generate_key
 
-        self._write(generate_key(spec), destination)
+        key = generate_key(spec)
+        self._write(key, destination)
+        return key.public_key()
 
     def public_key(self, path: str, passphrases: Sequence[bytes]) -> PublicKey:
         """Return the public half of the key in a file."""
@@ -134,6 +136,8 @@ def _fill(descriptor: int, content: bytes, mode: int, user: int, group: int, *, 
         rest = memoryview(content)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+        if os.pread(descriptor, len(content) + 1, 0) != content:
+            raise OSError(errno.EIO, "does not hold what was written to it")
         if sync:
             os.fsync(descriptor)
     finally:

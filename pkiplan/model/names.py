@@ -78,7 +78,7 @@ class DistinguishedName:
     @property
     def attributes(self) -> tuple[NameAttribute, ...]:
         """List every attribute, first to last."""
-        return tuple(attribute for rdn in self.rdns for attribute in rdn)
+        return tuple([attribute for rdn in self.rdns for attribute in rdn])
 
     @property
     def common_name(self) -> str | None:

@@ -15,8 +15,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pkiplan.model.names import ATTRIBUTE_BY_OID, DistinguishedName
+
+# What needs no escape: printable ASCII but for the two separators.
+_PLAIN = re.compile(r"[ -*,-.0-~]*")
 
 FIELDS = 6
 VALID = "V"
@@ -134,11 +138,15 @@ def subject_text(name: DistinguishedName) -> str:
         for position, attribute in enumerate(rdn):
             known = ATTRIBUTE_BY_OID.get(attribute.oid)
             word = known.short_name if known else attribute.oid
-            text.append(f"{'+' if position else '/'}{word}={''.join(_escaped(attribute.value))}")
+            text.append(f"{'+' if position else '/'}{word}={_escaped(attribute.value)}")
     return "".join(text)
 
 
-def _escaped(value: str) -> Iterator[str]:
+def _escaped(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else "".join(_escapes(value))
+
+
+def _escapes(value: str) -> Iterator[str]:
     # crypto/x509/x509_obj.c, X509_NAME_oneline: bytes outside of printable ASCII, and the two separators.
     for byte in value.encode("utf-8", "surrogateescape"):
         char = chr(byte)
@@ -150,6 +158,8 @@ def _escaped(value: str) -> Iterator[str]:
             yield f"\\x{byte:02X}"
 
 
+# What is issued together ends together.
+@lru_cache(maxsize=64)
 def _time(moment: datetime) -> str:
     moment = moment.astimezone(UTC)
     year = f"{moment.year % 100:02}" if moment.year < FIRST_GENERALIZED_YEAR else str(moment.year)

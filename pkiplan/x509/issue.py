@@ -171,7 +171,7 @@ def _examined(certificate: x509.Certificate, request: CertificateRequest, signer
     if request.issuer is None:
         return _read_and_compared(certificate, request, signer)
     resource, encoded = request.resource, certificate.public_bytes(Encoding.DER)
-    shared = tuple(extension for extension in resource.extensions if extension.oid != NAMES_OID)
+    shared = tuple([extension for extension in resource.extensions if extension.oid != NAMES_OID])
     own = OwnParts(
         serial=request.serial,
         not_before=request.not_before,
@@ -190,7 +190,8 @@ def _examined(certificate: x509.Certificate, request: CertificateRequest, signer
         and encoded == pattern.certificate(signed_part, certificate.signature)
         and is_signed_with(certificate, signer, signed_part)
     ):
-        return pattern.facts(encoded, own, frozenset({spki_sha256(signer)}), file=_NO_FILE)
+        # One issuer has one key, and it is the signature of all of them.
+        return pattern.facts(encoded, own, pattern.examined.verified_by, file=_NO_FILE)
     observed = _read_and_compared(certificate, request, signer)
     if pattern is None and (new := pattern_of(encoded, observed, own)) is not None:
         _PATTERNS.keep(key, (request.issuer, shared), new)

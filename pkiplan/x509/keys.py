@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.types import (
     CertificateIssuerPublicKeyTypes,
     CertificatePublicKeyTypes,
 )
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from pkiplan.model.keys import Curve, EcKeySpec, EdKeySpec, KeySpec, MlDsaKeySpec, ObservedKeySpec, OtherKey, RsaKeySpec
 from pkiplan.x509 import der
@@ -93,6 +93,11 @@ def key_spec(public_key: CertificatePublicKeyTypes) -> ObservedKeySpec:
 def spki_der(public_key: CertificatePublicKeyTypes) -> bytes:
     """Encode a public key as SubjectPublicKeyInfo (RFC 5280, 4.1.2.7)."""
     return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def public_key_of_spki(encoded: bytes) -> PublicKey:
+    """Read a public key that `spki_der` encoded."""
+    return cast("PublicKey", load_der_public_key(encoded))
 
 
 def spki_sha256(public_key: CertificatePublicKeyTypes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -32,6 +33,8 @@ _LDAP_OF_ANY_HOST = re.compile(r"(ldaps?://)/", re.IGNORECASE)
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
+# Organization and country are those of the whole site.
+@lru_cache(maxsize=32)
 def attribute_problem(attribute: NameAttribute) -> str | None:
     """Say what is wrong with one attribute of a subject; lengths are counted in characters."""
     known = ATTRIBUTE_BY_OID.get(attribute.oid)
@@ -63,6 +66,8 @@ def _cut(value: str) -> str:
     return value if len(value) <= 40 else f"{value[:39]}…"
 
 
+# A name is looked at when it is asked for, and again in the certificate.
+@lru_cache(maxsize=32)
 def name_problem(name: GeneralName) -> str | None:
     """Say what is wrong with one subject alternative name."""
     match name.kind, name.value:
@@ -198,6 +203,7 @@ def _uri_subtree_problem(text: str) -> str | None:
     return dns_problem(text.removeprefix("."))
 
 
+@lru_cache(maxsize=32)
 def is_oid(text: str) -> bool:
     """Tell whether a text is an object identifier in dotted form."""
     if not _OID.fullmatch(text) or len(text) > 256:

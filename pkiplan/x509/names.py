@@ -38,7 +38,7 @@ def to_x509_name(name: DistinguishedName) -> x509.Name:
 
 
 # Organization and country are those of the whole site.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _to_x509_rdn(rdn: tuple[NameAttribute, ...]) -> x509.RelativeDistinguishedName:
     return x509.RelativeDistinguishedName([_to_x509_attribute(attribute) for attribute in rdn])
 

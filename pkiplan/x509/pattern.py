@@ -116,8 +116,10 @@ class Pattern:
             signature_digest=examined.signature_digest,
             signature_is_pss=examined.signature_is_pss,
             extensions=tuple(
-                own.names if own.names is not None and extension.oid == NAMES_OID else extension
-                for extension in examined.extensions
+                [
+                    own.names if own.names is not None and extension.oid == NAMES_OID else extension
+                    for extension in examined.extensions
+                ]
             ),
             subject_key_id=key_id,
             authority_key_id=examined.authority_key_id,
@@ -160,7 +162,7 @@ def encoded_name(name: DistinguishedName) -> bytes:
 
 
 # Organization and country are those of the whole site.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _rdn(attribute: NameAttribute) -> bytes:
     known = ATTRIBUTE_BY_OID.get(attribute.oid)
     tag = _STRING_TAGS[StringType.UTF8 if known is None else known.string_type]

@@ -44,7 +44,7 @@ TWO_BRANCHES = (
     path_length: 0
     days: 1095
 certificates:
-  web: {issuer: issuing, dns: [www.acme.example], days: 90}
+  web: {issuer: issuing, key: rsa-2048, dns: [www.acme.example], days: 90}
   api: {issuer: other, dns: [api.acme.example], days: 90}
 """
 )

@@ -52,6 +52,19 @@ def test_as_many_keys_are_made_at_once_as_there_are_jobs(tmp_path: Path, monkeyp
     assert report.is_complete
 
 
+def test_where_nothing_waits_for_a_library_no_thread_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python runs one thread at a time: several only take from one another."""
+    monkeypatch.setattr("pkiplan.apply.executor.ThreadPoolExecutor", None)
+    leaf = "  web: {issuer: issuing, dns: [www.acme.example], key: KEY}\n"
+    site = AUTHORITIES + "certificates:\n" + leaf.replace("KEY", "ecdsa-p256")
+
+    assert Workbench(tmp_path).write(site).apply(jobs=2).is_complete
+    with pytest.raises(TypeError):
+        Workbench(tmp_path).write(site + leaf.replace("KEY", "rsa-2048").replace("web", "old")).apply(jobs=2)
+
+
 def test_a_key_that_only_goes_into_an_output_is_not_asked_for_its_primes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

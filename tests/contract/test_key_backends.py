@@ -27,10 +27,11 @@ def destination(path: Path, spec: KeySpec = EC, passphrase: bytes | None = None)
 @pytest.mark.parametrize("spec", EVERY_SPEC, ids=str)
 def test_a_generated_key_is_of_its_type_and_signs(backend: KeyBackend, spec: KeySpec, tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
-    backend.generate(spec, destination(path, spec))
+    made = backend.generate(spec, destination(path, spec))
 
     public_key, signing_key = backend.public_key(str(path), ()), backend.signing_key(str(path), ())
     assert key_spec(public_key) == spec
+    assert spki_der(made) == spki_der(public_key)
     assert spki_der(signing_key.public_key()) == spki_der(public_key)
 
 

@@ -58,6 +58,11 @@ class FormLint(Lint):
     rule: FormRule
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedLint(Lint):
+    """A rule that looks at what only a certificate that exists can show, so that it is asked of no other."""
+
+
 _E, _W = Severity.ERROR, Severity.WARNING
 
 LINTS: dict[str, Lint] = {
@@ -69,7 +74,7 @@ LINTS: dict[str, Lint] = {
     "path-length": FormLint(_E, "RFC 5280, 4.2.1.9", authorities.path_length),
     "path-length-has-effect": FormLint(_W, "RFC 5280, 6.1.4 (m)", authorities.path_length_has_effect),
     "weak-key": FormLint(_E, "NIST SP 800-131A rev. 2", keys.weak_key),
-    "unsound-key": Lint(_E, "CVE-2017-15361; CVE-2022-26320; FIPS 186-5, A.1.1", keys.unsound_key),
+    "unsound-key": FinishedLint(_E, "CVE-2017-15361; CVE-2022-26320; FIPS 186-5, A.1.1", keys.unsound_key),
     "unusual-key": FormLint(_W, "BR 6.1.5", keys.unusual_key),
     "weak-digest": FormLint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
     "digest-fits-key": FormLint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),
@@ -116,22 +121,24 @@ LINTS: dict[str, Lint] = {
     "ocsp-no-check-is-a-responders": FormLint(_W, "RFC 6960, 4.2.2.2.1", extensions.ocsp_no_check_is_a_responders),
     "positive-lifetime": FormLint(_E, "RFC 5280, 4.1.2.5", validity.positive_lifetime),
     "server-lifetime": FormLint(_W, "Apple HT210176", validity.server_lifetime),
-    "serial-number": Lint(_E, "RFC 5280, 4.1.2.2", finished.serial_number),
-    "serial-number-entropy": Lint(_W, "BR 7.1", finished.serial_number_entropy),
-    "version": Lint(_E, "RFC 5280, 4.1.2.1", finished.version),
-    "subject-key-identifier": Lint(_E, "RFC 5280, 4.2.1.2", finished.subject_key_identifier),
-    "authority-key-identifier": Lint(_E, "RFC 5280, 4.2.1.1", finished.authority_key_identifier),
-    "authority-key-identifier-alone": Lint(_W, "BR 7.1.2.11.1", finished.authority_key_identifier_alone),
-    "signature": Lint(_E, "RFC 5280, 6.1.3 (a) (1)", around.signature),
-    "issuer-is-an-authority": Lint(_E, "RFC 5280, 6.1.4 (k), (n)", around.issuer_is_an_authority),
-    "issuer-key-identifier": Lint(_E, "RFC 5280, 4.2.1.1", around.issuer_key_identifier),
-    "named-curve": Lint(_E, "RFC 5480, 2.1.1", around.named_curve),
-    "within-validity": Lint(_W, "RFC 5280, 6.1.3 (a) (2)", around.within_validity),
-    "outlives-issuer": Lint(_W, "RFC 5280, 6.1", around.outlives_issuer),
-    "chain-order": Lint(_W, "RFC 8446, 4.4.2", around.chain_order),
+    "serial-number": FinishedLint(_E, "RFC 5280, 4.1.2.2", finished.serial_number),
+    "serial-number-entropy": FinishedLint(_W, "BR 7.1", finished.serial_number_entropy),
+    "version": FinishedLint(_E, "RFC 5280, 4.1.2.1", finished.version),
+    "subject-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.2", finished.subject_key_identifier),
+    "authority-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.1", finished.authority_key_identifier),
+    "authority-key-identifier-alone": FinishedLint(_W, "BR 7.1.2.11.1", finished.authority_key_identifier_alone),
+    "signature": FinishedLint(_E, "RFC 5280, 6.1.3 (a) (1)", around.signature),
+    "issuer-is-an-authority": FinishedLint(_E, "RFC 5280, 6.1.4 (k), (n)", around.issuer_is_an_authority),
+    "issuer-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.1", around.issuer_key_identifier),
+    "named-curve": FinishedLint(_E, "RFC 5480, 2.1.1", around.named_curve),
+    "within-validity": FinishedLint(_W, "RFC 5280, 6.1.3 (a) (2)", around.within_validity),
+    "outlives-issuer": FinishedLint(_W, "RFC 5280, 6.1", around.outlives_issuer),
+    "chain-order": FinishedLint(_W, "RFC 8446, 4.4.2", around.chain_order),
 }
 
-_OTHER_LINTS = {name: rule for name, rule in LINTS.items() if not isinstance(rule, FormLint)}
+# What is asked of a certificate whose form is sound: of one that exists, and of one that is only declared.
+_OF_FINISHED = {name: rule for name, rule in LINTS.items() if not isinstance(rule, FormLint)}
+_OF_DECLARED = {name: rule for name, rule in _OF_FINISHED.items() if not isinstance(rule, FinishedLint)}
 
 # How a person silences a rule for what a manifest declares, and for what is only a file.
 _IN_A_MANIFEST = "`lint: {{disable: [{}]}}`"
@@ -149,7 +156,7 @@ def lint(
     """Hold a certificate against every rule that is not disabled, in the order of the table."""
     of_form = _problems_of_form(subject.form)
     found = []
-    for name, rule in (LINTS if of_form else _OTHER_LINTS).items():
+    for name, rule in (LINTS if of_form else _OF_DECLARED if subject.observed is None else _OF_FINISHED).items():
         if name in disabled:
             continue
         of_rule = of_form.get(name)

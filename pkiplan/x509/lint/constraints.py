@@ -22,7 +22,7 @@ def names_within_constraints(subject: Subject) -> Iterator[str]:
 
 def common_name_within_constraints(subject: Subject) -> Iterator[str]:
     """OpenSSL holds a common name that looks like a host against DNS constraints where there is no DNS name."""
-    common_name = subject.name.common_name
+    common_name = subject.common_name
     has_dns = any(name.kind is GeneralNameKind.DNS for name in subject.names)
     if subject.is_authority or has_dns or common_name is None:
         return

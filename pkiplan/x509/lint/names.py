@@ -17,7 +17,7 @@ MANY_NAMES = 100
 
 def subject_attributes(subject: Subject) -> Iterator[str]:
     """RFC 5280, 4.1.2.4 and appendix A.1: lengths in characters, and the characters of each string type."""
-    for attribute in subject.name.attributes:
+    for attribute in subject.attributes:
         if not is_oid(attribute.oid):
             yield f"subject attribute `{attribute.oid}` is no object identifier"
         elif problem := attribute_problem(attribute):
@@ -27,6 +27,8 @@ def subject_attributes(subject: Subject) -> Iterator[str]:
 def rdn_attributes(subject: Subject) -> Iterator[str]:
     """X.501, 9.3: the attributes of one RDN are of different types."""
     for rdn in subject.name.rdns:
+        if len(rdn) == 1:
+            continue
         oids = [attribute.oid for attribute in rdn]
         for oid in sorted({oid for oid in oids if oids.count(oid) > 1}):
             yield f"subject: an RDN has {oids.count(oid)} attributes of type {oid}"
@@ -78,7 +80,7 @@ def server_names(subject: Subject) -> Iterator[str]:
 
 def common_name_is_a_name(subject: Subject) -> Iterator[Problem]:
     """BR 7.1.4.3: the common name of a TLS server is one of its subject alternative names."""
-    common_name = subject.name.common_name
+    common_name = subject.common_name
     if not subject.is_server or common_name is None:
         return
     if _in_a_labels(common_name).lower() not in {str(name.value).lower() for name in subject.names}:
@@ -102,7 +104,7 @@ def _in_a_labels(common_name: str) -> str:
 def email_address_is_a_name(subject: Subject) -> Iterator[str]:
     """RFC 5280, 4.1.2.6: a mailbox is a subject alternative name, and in the subject only besides."""
     mailboxes = {str(name.value) for name in subject.names if name.kind is GeneralNameKind.EMAIL}
-    for attribute in subject.name.attributes:
+    for attribute in subject.attributes:
         if attribute.oid == EMAIL_ADDRESS_OID and attribute.value not in mailboxes:
             yield f"email address `{attribute.value}` of the subject should be among the names too: `email`"
 

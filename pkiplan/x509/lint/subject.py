@@ -17,7 +17,7 @@ from pkiplan.model.extensions import (
     SubjectAltName,
 )
 from pkiplan.model.keys import ManagedKey, ObservedKeySpec
-from pkiplan.model.names import DistinguishedName, GeneralName
+from pkiplan.model.names import DistinguishedName, GeneralName, NameAttribute
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509.kept import Kept
@@ -125,12 +125,15 @@ class Form:
 class Subject(Form):
     """What the rules look at: one certificate as declared or as it is, and the authorities above.
 
-    `form` is what it shares with others. `names` are its subject alternative names. `observed` is a certificate that
+    `form` is what it shares with others. `attributes` and `common_name` are of its `name`, `names` its subject
+    alternative names. `observed` is a certificate that
     exists; of one in a file its `surroundings` are known.
     """
 
     form: Form
     name: DistinguishedName
+    attributes: tuple[NameAttribute, ...]
+    common_name: str | None
     names: tuple[GeneralName, ...]
     observed: ObservedCertificate | None = None
     surroundings: Surroundings | None = None
@@ -210,7 +213,7 @@ def _subject(
     observed: ObservedCertificate | None = None,
     surroundings: Surroundings | None = None,
 ) -> Subject:
-    shared = tuple(extension for extension in extensions if extension.oid != _NAMES_OID)
+    shared = tuple([extension for extension in extensions if extension.oid != _NAMES_OID])
     values = (key, digest, is_pss, is_authority, is_self_issued, lifetime, profile, allow)
     form = _FORMS.get(
         (*values, *map(id, shared), *map(id, authorities)),
@@ -241,6 +244,8 @@ def _subject(
         authorities=authorities,
         form=form,
         name=name,
+        attributes=name.attributes,
+        common_name=name.common_name,
         names=next((e.value.names for e in extensions if isinstance(e.value, SubjectAltName)), ()),
         observed=observed,
         surroundings=surroundings,
