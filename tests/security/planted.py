@@ -196,7 +196,7 @@ FAULTS = (
         "P16",
         "tests/examples/test_judges.py::test_openssl_accepts_every_chain_strictly",
         "pkiplan/apply/certificate.py",
-        "    return tuple(work.certificate_of(authority) for authority in work.site.served_chain_of(resource))\n",
+        "    return tuple([work.certificate_of(authority) for authority in work.site.served_chain_of(resource)])\n",
         "    return ()\n",
     ),
     Fault(
