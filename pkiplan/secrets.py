@@ -7,12 +7,9 @@ a secret out of the argument list, and those that systemd, Ansible and git know 
 from __future__ import annotations
 
 import os
-import select
 import stat
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.errors import SecretError
@@ -26,15 +23,10 @@ from pkiplan.model.secret_references import (
     SystemdSecret,
 )
 
-if TYPE_CHECKING:
-    from subprocess import Popen
-
 # OpenSSL reads a passphrase into a buffer of 1024 bytes (PEM_BUFSIZE): a longer one could not be used with it.
 LONGEST_SECRET = 1024
 # A password manager may ask a person to touch a token; a hanging one must not hang a scheduled run for ever.
 COMMAND_SECONDS = 60.0
-
-_POLL_MILLISECONDS = 20
 
 Prompt = Callable[[str], str]
 
@@ -154,27 +146,24 @@ class SecretResolver:
 
         try:
             # What the command says on stderr is thrown away: a tool that complains may quote the secret.
-            with subprocess.Popen(  # noqa: S603 - the manifest's author asks for this command; there is no shell
+            done = subprocess.run(  # noqa: S603 - the manifest's author asks for this command; there is no shell
                 argv,
                 cwd=base,
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-            ) as process:
-                try:
-                    output = _beginning_of_output(process, time.monotonic() + self._command_seconds)
-                except BaseException:
-                    process.kill()
-                    raise
-        except TimeoutError:
+                timeout=self._command_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
             raise _error(reference, f"gave no answer within {self._command_seconds:g} s") from None
         except (OSError, ValueError) as error:
             raise _error(reference, f"cannot be run: {_reason(error)}") from None
-        if process.returncode != 0:
-            how = f"exit status {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
+        if done.returncode != 0:
+            how = f"exit status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
             raise _error(reference, f"failed with {how}; its output is not shown, it may hold the secret")
-        return _first_line(output)
+        return _first_line(done.stdout)
 
     def _from_prompt(self, reference: SecretReference, text: str) -> bytes:
         if self._prompt is None:
@@ -214,33 +203,6 @@ def _from_descriptor(reference: SecretReference, number: int) -> bytes:
         return _first_line(_read_some(number))
     except OSError as error:
         raise _error(reference, f"cannot read file descriptor {number}: {_reason(error)}") from None
-
-
-def _beginning_of_output(process: Popen[bytes], until: float) -> bytes:
-    """Read what a command writes to its end, and keep what a secret may be of it; raise TimeoutError when it is late.
-
-    A child of the command that lives on, such as an agent, may hold its output open: the command's own end counts.
-    """
-    assert process.stdout is not None
-    number, kept = process.stdout.fileno(), b""
-    waiting = select.poll()
-    waiting.register(number, select.POLLIN)
-    while True:
-        if time.monotonic() >= until:
-            raise TimeoutError
-        has_ended = process.poll() is not None
-        if waiting.poll(0 if has_ended else _POLL_MILLISECONDS):
-            part = os.read(number, 1 << 16)
-            if not part:
-                break
-            kept = (kept + part)[: LONGEST_SECRET + 3]
-        elif has_ended:
-            return kept
-    while process.poll() is None:
-        if time.monotonic() >= until:
-            raise TimeoutError
-        time.sleep(_POLL_MILLISECONDS / 1000)
-    return kept
 
 
 def _read_some(descriptor: int) -> bytes:
