@@ -91,7 +91,7 @@ class ObservedCertificate:
     one where the point is compressed. `has_foreign_aki` is true when the AKI also names issuer and serial.
     `verified_by` holds the SPKI digests of those candidate keys (its own, the declared issuer's) under which
     the signature verifies. `certificates_in_file` counts; only the first is described. `key_weakness` says why
-    anybody could sign with its key, where that is known.
+    anybody could sign with its key, where that is known. `key_is_bound_to_pss` tells an RSA key for RSASSA-PSS alone.
     """
 
     file: FileFacts
@@ -117,6 +117,7 @@ class ObservedCertificate:
     version: int = 3
     certificates_in_file: int = 1
     key_weakness: str | None = None
+    key_is_bound_to_pss: bool = False
 
     def extension(self, name: str) -> ExtensionValue | None:
         """Return the value of an extension by the manifest's word, or None."""

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     PASSPHRASE_CHANGED = "passphrase_changed"  # noqa: S105 - a word for a reason, no password
     KEY_OFFLINE = "key_offline"
     KEY_UNSOUND = "key_unsound"
+    KEY_BOUND_TO_PSS = "key_bound_to_pss"
     ATTRIBUTES_CHANGED = "attributes_changed"
     FILE_MISSING = "file_missing"
     FILE_LAGS = "file_lags"

@@ -14,7 +14,7 @@ from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, 
 from pkiplan.plan.descriptions import declared_fields, declared_lifetime, moment
 from pkiplan.plan.difference import SIGNING, Blocker, Difference, Differences, differs, strongest
 from pkiplan.plan.files import CnfTexts, compare_certificate_file, compare_files, files_of
-from pkiplan.plan.key import KeyVerdict, is_generated, judge_key, shown_path
+from pkiplan.plan.key import KeyVerdict, is_bound_to_pss, is_generated, judge_key, shown_path
 from pkiplan.plan.outlook import Context
 from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_validity, useless_renewal
 
@@ -112,10 +112,11 @@ def _sign(
     differences: Differences,
 ) -> Decision:
     """Sign anew, if the key, the issuer, the dates and the lint allow it."""
-    blocker = _why_not_signed(resource, context, key)
+    action = strongest(differences)
+    key_step = _key_step(resource, action, key)
+    blocker = _why_not_signed(resource, context, key) or _why_not_so(resource, found, context, key_step)
     if blocker is not None:
         return _blocked(resource, blocker, differences)
-    action = strongest(differences)
     validity = planned_validity(resource, context.period, context.now)
     if action is Action.RENEW and not request.is_replaced and isinstance(validity, PlannedValidity):
         assert isinstance(found.certificate, Found)
@@ -135,7 +136,7 @@ def _sign(
         place=resource.place,
         findings=_findings(differences),
         fields=_fields(resource, found, (*differences, *_follows_today(resource, found, context, request)), validity),
-        key=_key_step(resource, action, key),
+        key=key_step,
         signs=True,
         not_before=validity.not_before,
         not_after=validity.not_after,
@@ -160,6 +161,21 @@ def _why_not_signed(resource: Resource, context: Context, key: KeyVerdict) -> Bl
             way_out="declare an `issuer:`, or a private key",
         )
     return None
+
+
+def _why_not_so(resource: Resource, found: ObservedResource, context: Context, key_step: KeyStep) -> Blocker | None:
+    """Refuse a signature of PKCS #1 v1.5 with a key that is for RSASSA-PSS alone (RFC 4055, 1.2)."""
+    above = context.issuer
+    is_bound = key_step is not KeyStep.GENERATE and is_bound_to_pss(found) if above is None else above.is_bound_to_pss
+    if resource.rsa_pss or not is_bound:
+        return None
+    whose = "its own key" if above is None else f"the key of {above.address}"
+    return Blocker(
+        reason=Reason.KEY_BOUND_TO_PSS,
+        message=f"{whose} is bound to RSASSA-PSS, and may sign nothing without it (RFC 4055, 1.2)",
+        way_out="write `rsa_pss: true` beside it, or under `defaults:`",
+        because=None if above is None else above.address,
+    )
 
 
 def _key_step(resource: Resource, action: Action, key: KeyVerdict) -> KeyStep:

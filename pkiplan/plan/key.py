@@ -64,6 +64,17 @@ def spki_of(found: ObservedResource) -> str | None:
     return found.certificate.value.spki_sha256 if isinstance(found.certificate, Found) else None
 
 
+def is_bound_to_pss(found: ObservedResource) -> bool:
+    """Tell whether the key in use is one for RSASSA-PSS alone; of an encrypted one its certificate tells."""
+    if isinstance(found.key, Found) and found.key.value.is_bound_to_pss:
+        return True
+    return (
+        isinstance(found.certificate, Found)
+        and found.certificate.value.key_is_bound_to_pss
+        and found.certificate.value.spki_sha256 == spki_of(found)
+    )
+
+
 def is_generated(resource: Resource) -> bool:
     """Tell whether pkiplan makes the resource's key, rather than being given it."""
     return isinstance(resource.key, ManagedKey) and not resource.key.is_adopted

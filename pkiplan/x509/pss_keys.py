@@ -32,10 +32,22 @@ def is_bound_to_pss(pem: bytes) -> bool:
     )
 
 
+def is_bound_spki(encoded: bytes) -> bool:
+    """Tell whether a SubjectPublicKeyInfo in DER is of a bound key."""
+    return _is_bound_at(encoded, _ALGORITHM_AT[b"PUBLIC KEY"])
+
+
 def _is_bound(body: bytes, path: tuple[int, ...]) -> bool:
     try:
-        whole = der.single(base64.b64decode(b"".join(body.split()), validate=True))
+        return _is_bound_at(base64.b64decode(b"".join(body.split()), validate=True), path)
+    except binascii.Error:
+        return False
+
+
+def _is_bound_at(encoded: bytes, path: tuple[int, ...]) -> bool:
+    try:
+        whole = der.single(encoded)
         algorithm = reduce(lambda element, place: element.children()[place], path, whole)
         return der.decode_oid(algorithm.children()[0].expect(der.OBJECT_IDENTIFIER).content) == RSASSA_PSS_OID
-    except (binascii.Error, der.DerError, IndexError):
+    except (der.DerError, IndexError):
         return False

@@ -137,6 +137,22 @@ def test_a_bound_key_is_warned_about_before_anything_is_issued_for_it(here: Here
     assert told not in here.run("plan").err
 
 
+def test_nothing_is_signed_without_pss_by_a_key_that_is_bound_to_it(here: Here) -> None:
+    site = bound_to_pss(here)
+    without = site.replace("    key: ecdsa-p256\n    rsa_pss: true\n", "    key: ecdsa-p256\n")
+    assert without != site
+    here.write(without)
+
+    for _ in range(2):  # read, and remembered
+        planned = here.run("plan")
+        assert planned.status == 1
+        assert "certificate.new is blocked  (site.yaml:19)" in planned.out
+        assert "the key of authority.root is bound to RSASSA-PSS, and may sign nothing without it" in planned.out
+        assert "write `rsa_pss: true` beside it" in planned.out
+    here.write(site)
+    assert here.run("apply", "site.yaml", "--yes").status == 0
+
+
 def test_a_renewed_authority_is_followed_once(here: Here) -> None:
     """Its new certificate has its key's usual encoding, and with that another key identifier."""
     here.write(compressed_points(here))

@@ -1284,6 +1284,39 @@ row(
     replace=("web",),
     rekey=True,
 )
+row(
+    "a leaf that a key bound to RSASSA-PSS would sign without it is blocked",
+    after(70, finds_key(ISSUING, is_bound_to_pss=True)),
+    BLOCKED,
+    R.KEY_BOUND_TO_PSS,
+    R.RENEWAL_DUE,
+    also=of_leaves(BLOCKED, WEB) | {LEGACY: KEEP},
+)
+row(
+    "the certificate of an encrypted key tells that it is bound to RSASSA-PSS",
+    after(70, finds_key(ISSUING, spki_sha256=None, spec=None), finds(ISSUING, key_is_bound_to_pss=True)),
+    BLOCKED,
+    R.KEY_BOUND_TO_PSS,
+    R.RENEWAL_DUE,
+    also=of_leaves(BLOCKED, WEB) | {LEGACY: KEEP},
+)
+row(
+    "what signs itself with a key bound to RSASSA-PSS but without it is blocked",
+    in_turn(finds_key(ROOT, is_bound_to_pss=True), declares(ROOT, validity=days(3000))),
+    BLOCKED,
+    R.KEY_BOUND_TO_PSS,
+    R.LIFETIME_CHANGED,
+    address=ROOT,
+)
+row(
+    "a bound key that is replaced stands in nobody's way",
+    finds_key(LEGACY, is_bound_to_pss=True),
+    REKEY,
+    R.REQUESTED,
+    address=LEGACY,
+    replace=("legacy",),
+    rekey=True,
+)
 row("an adopted key in another form or mode is kept", finds_key(ADOPTED, form=KeyForm.SEC1), KEEP, address=ADOPTED)
 row(
     "an adopted key that is not its certificate's modifies with that key",

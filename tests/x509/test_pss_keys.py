@@ -8,10 +8,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pkiplan.model.keys import RsaKeySpec
 from pkiplan.x509 import der
 from pkiplan.x509.keys import spki_der
+from pkiplan.x509.parse import certificate_facts
 from pkiplan.x509.private_keys import open_as_pkcs8, pem_block, plain_pkcs8
 from pkiplan.x509.pss_keys import is_bound_to_pss
-from tests.x509.other_encodings import RSASSA_PSS, with_algorithm
-from tests.x509.values import key_for
+from tests.x509.chains import Workshop
+from tests.x509.other_encodings import RSA_WITHOUT_NULL, RSASSA_PSS, with_algorithm, written_otherwise
+from tests.x509.values import NO_FILE, key_for
 
 KEY = key_for(RsaKeySpec(2048))
 FREE = plain_pkcs8(KEY)
@@ -50,6 +52,15 @@ def bound_request() -> bytes:
 )
 def test_a_bond_is_seen(pem: bytes, is_bound: bool) -> None:
     assert is_bound_to_pss(pem) is is_bound
+
+
+def test_a_certificate_tells_that_its_key_is_bound() -> None:
+    free = Workshop().root(key=KEY).certificate
+    for written, is_bound in ((RSASSA_PSS, True), (RSA_WITHOUT_NULL, False)):
+        certificate = written_otherwise(free, KEY, with_algorithm(written))
+
+        assert certificate_facts(certificate, file=NO_FILE).key_is_bound_to_pss is is_bound
+    assert not certificate_facts(free, file=NO_FILE).key_is_bound_to_pss
 
 
 def test_a_plain_key_keeps_its_bond_when_it_is_served() -> None:
