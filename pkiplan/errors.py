@@ -42,6 +42,10 @@ class KeyMaterialError(PkiplanError):
     """A private key cannot be read, parsed, opened or written."""
 
 
+class UnusableKeyError(KeyMaterialError):
+    """A key is sound, but of a kind or in a form that is not used here."""
+
+
 class LockedError(PkiplanError):
     """Another apply works on the same site."""
 

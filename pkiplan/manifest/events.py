@@ -37,6 +37,7 @@ from pkiplan.manifest.nodes import (
     unpack,
 )
 from pkiplan.manifest.problems import Problems, shown
+from pkiplan.manifest.yaml_hints import syntax_hint
 
 # How many nodes aliases may stand for in one text, beyond those that are written.
 LARGEST_EXPANSION = 100_000
@@ -315,26 +316,8 @@ class _Reader:
         problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read")
         context = getattr(error, "context", None)
         place = pack(self._file, line, column)
-        hint = ""
         source_line = self._problems.sources.all[self._file].line(line) or ""
-        if "\t" in source_line[: column + 1] and not source_line[: column + 1].strip():
-            hint = "YAML is indented with spaces, not with tabs"
-        elif "mapping values are not allowed" in problem:
-            hint = self._missing_colon(line) or "text with `: ` in it needs quotes"
-        elif "expected ',' or" in problem:
-            hint = "a value within `{…}` or `[…]` that holds `: `, a comma or a bracket needs quotes"
-        elif "cannot start any token" in problem:
-            hint = "text that begins with this character needs quotes"
-        elif "incompatible YAML document" in problem:
-            hint = "YAML 1.1 and 1.2 are read; leave the `%YAML` line out"
-        elif "expected <document start>" in problem:
-            hint = "a further document begins with a line `---`"
-        elif "control characters" in problem:
-            hint = r"in double quotes it can be written as an escape, such as `\x07`"
-        elif "could not find expected ':'" in problem:
-            hint = "a key ends with `: `; indentation decides what belongs to it"
-        elif "{{" in source_line:
-            hint = 'put the template in quotes: `"{{ … }}"`'
+        hint = syntax_hint(problem, source_line, column, missing_colon=self._missing_colon(line))
         notes = []
         begun = getattr(error, "context_mark", None)
         if begun is not None and begun.line != line and context:

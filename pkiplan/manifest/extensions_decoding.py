@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pkiplan.hints import did_you_mean
+from pkiplan.hints import did_you_mean, listed
 from pkiplan.manifest import names
 from pkiplan.manifest.der_values import ASN1, DER, exactly_one
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated
@@ -76,9 +76,10 @@ def _purpose(text: str) -> str:
     oid = EXTENDED_KEY_USAGES.get(text)
     if oid is not None:
         return oid
-    if is_oid(text):
-        return text
-    hint = _EKU_HINTS.get(text) or did_you_mean(text, EXTENDED_KEY_USAGES)
+    if text[:1].isdigit():
+        return object_identifier(text)
+    known = f"known: {listed(sorted(EXTENDED_KEY_USAGES))}; any other is written as its OID"
+    hint = _EKU_HINTS.get(text) or did_you_mean(text, EXTENDED_KEY_USAGES, otherwise=known)
     raise BadValueError(f"unknown extended key usage {shown(text)}", code="unknown-value", hint=hint)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 from pkiplan.hints import did_you_mean
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Sequence, Templated, is_null
 from pkiplan.manifest.problems import Problems, shown
-from pkiplan.manifest.values import INVALID, BadValueError, Invalid, Schema, wrong_type
+from pkiplan.manifest.values import INVALID, OID_HINT, BadValueError, Invalid, Schema, wrong_type
 from pkiplan.model.names import (
     ATTRIBUTE_BY_OID,
     ATTRIBUTE_TYPES,
@@ -59,12 +60,19 @@ def is_oid(text: str) -> bool:
 def object_identifier(text: str) -> str:
     """Read an object identifier in dotted form."""
     if not is_oid(text):
-        raise BadValueError(
-            f"{shown(text)} is no object identifier",
-            code="oid",
-            hint="write it with dots and without leading zeros: `1.3.6.1.4.1.99999.1`",
-        )
+        raise _no_oid(text)
     return text
+
+
+def _no_oid(text: str) -> BadValueError:
+    return BadValueError(f"{shown(text)} is no object identifier", code="oid", hint=OID_HINT)
+
+
+def _unknown_attribute(name: str, known: Iterable[str]) -> BadValueError:
+    if name[:1].isdigit():
+        return _no_oid(name)
+    hint = _EXPECTED.get(name) or did_you_mean(name, known)
+    return BadValueError(f"unknown attribute {shown(name)} of a subject", code="unknown-key", hint=hint)
 
 
 def attribute_oid(name: str) -> str | None:
@@ -166,10 +174,8 @@ class Subject:
                 continue
             oid = attribute_oid(key)
             if oid is None:
-                hint = _EXPECTED.get(key) or did_you_mean(key, _BY_NAME)
-                problems.error(
-                    key_mark, f"unknown attribute {shown(key)} of a subject", code="unknown-key", hint=hint, at_key=True
-                )
+                bad = _unknown_attribute(key, _BY_NAME)
+                problems.error(key_mark, bad.summary, code=bad.code, hint=bad.hint, at_key=True)
                 is_sound = False
                 continue
             if oid in given:
@@ -316,11 +322,7 @@ def _attribute(text: str) -> NameAttribute:
         )
     oid = attribute_oid(name.removeprefix("OID.").removeprefix("oid."))
     if oid is None:
-        raise BadValueError(
-            f"unknown attribute {shown(name)} of a subject",
-            code="unknown-key",
-            hint=did_you_mean(name, [attribute.short_name for attribute in ATTRIBUTE_TYPES]),
-        )
+        raise _unknown_attribute(name, [attribute.short_name for attribute in ATTRIBUTE_TYPES])
     return NameAttribute(oid, check_value(oid, _unescaped(value)))
 
 

@@ -12,7 +12,17 @@ from typing import Any
 from pkiplan.hints import did_you_mean, listed
 from pkiplan.manifest.nodes import Mapping, Node, Templated, is_null
 from pkiplan.manifest.problems import Problems, shown
-from pkiplan.manifest.values import DECIMAL, INVALID, BadValueError, Boolean, Invalid, Schema, ValueType, wrong_type
+from pkiplan.manifest.values import (
+    DECIMAL,
+    INVALID,
+    OID_HINT,
+    BadValueError,
+    Boolean,
+    Invalid,
+    Schema,
+    ValueType,
+    wrong_type,
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -79,7 +89,7 @@ class Table:
             if reader is None:
                 hint = self.expected.get(key, "")
                 if self.other is not None and key[:1].isdigit():
-                    hint = "an OID is written with dots and without leading zeros: `1.3.6.1.4.1.99999.1`"
+                    hint = OID_HINT
                 unknown_key(key, key_mark, [*self.keys, *self.aliases], problems, hint=hint)
                 is_sound = False
                 continue

@@ -35,6 +35,13 @@ class Invalid(Enum):
 INVALID = Invalid.INVALID
 
 
+# X.660, 7.6: what the first two numbers can be.
+OID_HINT = (
+    "an OID is numbers joined by dots, without leading zeros; the first is 0, 1 or 2, and after 0 and 1 the second is "
+    "at most 39: `1.3.6.1.4.1.99999.1`"
+)
+
+
 class BadValueError(Exception):
     """What is wrong with one value, told by who parses it; it becomes a diagnostic with a place.
 

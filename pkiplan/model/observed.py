@@ -33,7 +33,7 @@ class Unreadable:
     `is_damaged`: its bytes could be read, but do not parse. Else it could not even be read (permission, a
     directory, a link that dangles or leads out of the site). `is_directory`: somebody's directory has its name, which
     nothing is written over. `is_behind_link`: a directory above it is a link, through which nothing is read or written.
-    `is_closed`: no passphrase that was given opens it.
+    `is_closed`: no passphrase that was given opens it. `is_of_another_kind`: it is sound, but no key that can be used.
     """
 
     why: str
@@ -41,6 +41,7 @@ class Unreadable:
     is_directory: bool = False
     is_behind_link: bool = False
     is_closed: bool = False
+    is_of_another_kind: bool = False
 
 
 Observation = Found[T] | Missing | Unreadable

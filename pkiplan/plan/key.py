@@ -124,14 +124,22 @@ def _rekey(resource: Resource) -> str:
 
 def _unusable(resource: Resource, key: Unreadable, site: Site) -> Blocker:
     path = key_path(site, resource)
-    state = "is damaged" if key.is_damaged else "cannot be read"
-    mend = "restore it" if key.is_damaged else "make it readable"
+    if key.is_of_another_kind:
+        reason, state, mend = Reason.KEY_TYPE_CHANGED, "cannot be used", f"put {_wanted_kind(resource.key)}"
+    elif key.is_damaged:
+        reason, state, mend = Reason.DAMAGED, "is damaged", "restore it"
+    else:
+        reason, state, mend = Reason.UNREADABLE, "cannot be read", "make it readable"
     replaced = f", or replace it with a new key (the old file goes to the archive): {_rekey(resource)}"
     return Blocker(
-        reason=Reason.DAMAGED if key.is_damaged else Reason.UNREADABLE,
+        reason=reason,
         message=f"{resource.key.path} {state}: {key.why}",
         way_out=f"{mend} at {path}{replaced if is_generated(resource) else ''}",
     )
+
+
+def _wanted_kind(key: KeySource) -> str:
+    return "a key that signs (RSA, ECDSA, Ed25519, Ed448 or ML-DSA)" if key.spec is None else f"a key of {key.spec}"
 
 
 def _nothing_opens(resource: Resource, site: Site) -> Blocker:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pkiplan.cache.memory import KeyFacts, Memory
-from pkiplan.errors import PkiplanError, SecretError
+from pkiplan.errors import PkiplanError, SecretError, UnusableKeyError
 from pkiplan.model.keys import EcKeySpec, EdKeySpec, ExternalKey, ManagedKey, RsaKeySpec
 from pkiplan.model.observed import (
     Found,
@@ -58,7 +58,7 @@ def inspect_key(
         try:
             facts = _external_facts(file, declared) if isinstance(declared, ExternalKey) else _key_facts(file)
         except PkiplanError as error:
-            return Unreadable(_words(error), is_damaged=True)
+            return _unusable(error)
         if memory.keeps_all or not isinstance(facts.spec, _SOON_READ) or isinstance(declared, ExternalKey):
             memory.remember_key(file.facts.sha256, read_as, facts)
     opened_by = None
@@ -240,7 +240,7 @@ def _opened_facts(
             except SecretError as error:
                 failed.append(error)
             except PkiplanError as error:
-                return Unreadable(_words(error), is_damaged=True)
+                return _unusable(error)
             else:
                 opened = _facts_of_key(facts.form, facts.encryption, key.public_key())
                 return replace(opened, opened_by=str(reference), tried=texts)
@@ -259,6 +259,11 @@ def _known_opener(declared: ManagedKey, facts: KeyFacts) -> str | None:
     if facts.opened_by not in texts or (facts.opened_by == texts[0] and facts.tried != texts):
         return None
     return facts.opened_by
+
+
+def _unusable(error: PkiplanError) -> Unreadable:
+    is_sound = isinstance(error, UnusableKeyError)
+    return Unreadable(_words(error), is_damaged=not is_sound, is_of_another_kind=is_sound)
 
 
 def _external_facts(file: FileBytes, declared: ExternalKey) -> KeyFacts:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import KeyMaterialError
+from pkiplan.errors import KeyMaterialError, UnusableKeyError
 from pkiplan.model.keys import ObservedKeySpec, OtherKey
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.tree import LARGEST_PEM
@@ -158,7 +158,8 @@ def load_request(data: bytes) -> PublicKey:
 
 def _signing(public_key: CertificatePublicKeyTypes) -> PublicKey:
     if isinstance(key_spec(public_key), OtherKey) or not isinstance(public_key, get_args(PublicKey)):
-        raise _damaged(f"a key of type {key_spec(public_key)} cannot be used")
+        summary = f"it is a key of {key_spec(public_key)}, which is not used for certificates here"
+        raise UnusableKeyError(Diagnostic(summary=summary, code="key-type"))
     return cast("PublicKey", public_key)
 
 

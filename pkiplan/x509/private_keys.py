@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast, get_args
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import WRONG_PASSPHRASE, KeyMaterialError, SecretError
+from pkiplan.errors import WRONG_PASSPHRASE, KeyMaterialError, SecretError, UnusableKeyError
 from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, RsaKeySpec
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
@@ -32,6 +33,9 @@ from pkiplan.x509.pss_keys import is_bound_to_pss
 MOST_ROUNDS = 20_000_000
 # Memory of scrypt is 128 * N * r bytes (RFC 7914, section 6).
 MOST_SCRYPT_MEMORY = 1 << 30
+
+# What such a key is good for here is told with its place.
+warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
 
 _PEM_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----", re.DOTALL)
 _PEM_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
@@ -93,6 +97,10 @@ class _Block:
 
 def _failure(summary: str, code: str = "damaged", hint: str = "") -> KeyMaterialError:
     return KeyMaterialError(Diagnostic(summary=summary, code=code, hint=hint))
+
+
+def _unusable(summary: str, code: str, hint: str = "") -> UnusableKeyError:
+    return UnusableKeyError(Diagnostic(summary=summary, code=code, hint=hint))
 
 
 # Writing
@@ -171,13 +179,14 @@ def _load(block: _Block, passphrase: bytes | None, *, to_sign: bool) -> PrivateK
     try:
         key = load_pem_private_key(block.pem, passphrase, unsafe_skip_rsa_key_validation=not to_sign)
     except UnsupportedAlgorithm:
-        raise _failure("the key is of a type or protection that is not supported", "key-type") from None
+        raise _unusable("the key is of a type or protection that is not supported", "key-type") from None
     except (ValueError, TypeError):
         if passphrase is not None:
             raise _WrongPassphraseError from None
         raise _failure("the private key does not parse") from None
     if not isinstance(key, get_args(PrivateKey)):
-        raise _failure("the key cannot sign", "key-type")
+        kind = key_spec(key.public_key())  # type: ignore[arg-type] # of any other kind its name is told
+        raise _unusable(f"it is a key of {kind}, which cannot sign", "key-type")
     if not to_sign and isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
         raise _failure("the numbers of the RSA key do not belong together")
     return cast("PrivateKey", key)
@@ -225,13 +234,13 @@ def _find_key(data: bytes) -> _Block:
         raise _failure("the private key is cut short")
     label, body = match.groups()
     if label == b"OPENSSH PRIVATE KEY":
-        raise _failure(
+        raise _unusable(
             "the key is in OpenSSH's own form",
             "key-form",
             "`ssh-keygen -p -m PKCS8 -f FILE` makes PKCS#8 of a copy of it",
         )
     if label not in _FORMS:
-        raise _failure(f"`{label.decode()}` is no form of key that is supported", "key-form")
+        raise _unusable(f"`{label.decode()}` is no form of key that is supported", "key-form")
     return _Block(label, match.group(0), body)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -106,6 +106,16 @@ def test_a_given_key_is_certified_where_it_lies(
 
 
 UNSOUND = fermat_key()
+X25519 = x25519.X25519PrivateKey.generate()
+# Of a group of 512 bits, by OpenSSL's `genpkey`.
+DH = b"""\
+-----BEGIN PRIVATE KEY-----
+MIGcAgEAMFMGCSqGSIb3DQEDATBGAkEA75BxzwXCswE3sRyqraxuGcKsMGOIpbs/
+fz893cMsg5fEfNPtfBGDB+imbukOFuMb3fo92G2H4H9m1Uu4yFxNlwIBAgRCAkAn
+kRNM2oD6k+0LRQgYhEilXD0XFS02RSHZwNWbSTLLMgGY4J7PiND7TmeH/GpKWEl3
+sPi2iDcxpx3njv/06wgT
+-----END PRIVATE KEY-----
+"""
 
 REFUSED = [
     pytest.param(
@@ -126,6 +136,19 @@ REFUSED = [
         id="a key in OpenSSH's own form",
     ),
     pytest.param(
+        "key: {type: ed25519, path: given.pem}",
+        X25519.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        "it is a key of x25519, which cannot sign\n    way out  put a key of ed25519 at given.pem",
+        id="a key that only agrees on keys",
+    ),
+    pytest.param("key: {type: rsa, size: 2048, path: given.pem}", DH, "a key of dh, which cannot sign", id="a DH key"),
+    pytest.param(
+        "key: {public_key: given.pem}",
+        X25519.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        "put a key that signs (RSA, ECDSA, Ed25519, Ed448 or ML-DSA) at given.pem",
+        id="the public half of one that only agrees on keys",
+    ),
+    pytest.param(
         "key: {csr: given.pem}", forged(key_for(EC)), "not signed with its own key", id="a request that proves nothing"
     ),
     pytest.param(
@@ -136,6 +159,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")  # cryptography's, of the DH key
 @pytest.mark.parametrize(("given", "content", "why"), REFUSED)
 def test_a_given_key_that_cannot_be_used_stops_the_change(given: str, content: bytes, why: str, here: Here) -> None:
     here.write(SITE.format(given=given))
