@@ -9,6 +9,7 @@ from typing import TypeAlias, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import (
     CertificateIssuerPrivateKeyTypes,
@@ -49,6 +50,12 @@ _OWN_HASH_OIDS: dict[type, str] = {
     mldsa.MLDSA87PublicKey: "2.16.840.1.101.3.4.3.19",
 }
 
+# Signature algorithms that cryptography knows by their hash alone: RFC 3279, 2.2.3 (ECDSA with SHA-1) and 2.2.1 (RSA
+# with MD5).
+_OLD_PARAMETERS: dict[str, ec.ECDSA | padding.PKCS1v15] = {
+    "1.2.840.10045.4.1": ec.ECDSA(hashes.SHA1()),  # noqa: S303 - to tell whose an old signature is, not to make one
+    "1.2.840.113549.1.1.4": padding.PKCS1v15(),
+}
 
 _EC_PUBLIC_KEY_OID = "1.2.840.10045.2.1"
 
@@ -171,7 +178,9 @@ def is_signed_with(certificate: x509.Certificate, public_key: CertificatePublicK
 
 def _verify(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes, signed: bytes) -> bool:
     signature = certificate.signature
-    parameters = certificate.signature_algorithm_parameters
+    parameters = certificate.signature_algorithm_parameters or _OLD_PARAMETERS.get(
+        certificate.signature_algorithm_oid.dotted_string
+    )
     match public_key:
         case rsa.RSAPublicKey():
             if not isinstance(parameters, padding.PKCS1v15 | padding.PSS):

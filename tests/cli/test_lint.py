@@ -16,7 +16,7 @@ from pkiplan.x509.lint import LINTS
 from pkiplan.x509.private_keys import pem_block
 from tests.cli.conftest import Here
 from tests.x509.chains import CLIENT, DAY, Made, Workshop, common, constraints, usage
-from tests.x509.other_encodings import compressed, spelt_out, written_otherwise
+from tests.x509.other_encodings import compressed, signed_with_old_hash, spelt_out, written_otherwise
 from tests.x509.values import key_for
 
 Files = dict[str, list[Made]]
@@ -126,12 +126,38 @@ def of_a_compressed_point(workshop: Workshop) -> Files:
     return {"root.pem": [replace(root, certificate=written_otherwise(root.certificate, root.key, compressed))]}
 
 
+def of_an_old_root(workshop: Workshop) -> Files:
+    """As many roots are: signed by itself over what can be forged today, and what it issued is sound."""
+    roots = workshop.root(), workshop.root("Older", key=key_for(RsaKeySpec(2048)))
+    old = [replace(root, certificate=signed_with_old_hash(root.certificate, root.key)) for root in roots]
+    return {"root.pem": [old[0]], "older.pem": [old[1]], "leaf.pem": [workshop.leaf(roots[0])]}
+
+
+def of_an_old_hash(workshop: Workshop) -> Files:
+    root = workshop.root()
+    middle = workshop.authority(root)
+    return {
+        "root.pem": [root],
+        "middle.pem": [replace(middle, certificate=signed_with_old_hash(middle.certificate, root.key))],
+    }
+
+
+def rolled_over_with_an_old_hash(workshop: Workshop) -> Files:
+    """It bears the name of its issuer, but another's key signed it, and whoever trusts that one checks it."""
+    files = rolled_over(workshop)
+    (leaf, link), (old, _) = files["chain.pem"], files["roots.pem"]
+    return files | {"chain.pem": [leaf, replace(link, certificate=signed_with_old_hash(link.certificate, old.key))]}
+
+
 ROWS: list[tuple[Callable[[Workshop], Files], dict[str, list[str]]]] = [
     (sound, {}),
     (a_bundle, {}),
     (rolled_over, {}),
     (another_root, {"signature": ["chain.pem, certificate 2 of 2"]}),
     (of_a_compressed_point, {}),
+    (of_an_old_root, {"weak-digest-of-anchor": ["root.pem", "older.pem"]}),
+    (of_an_old_hash, {"weak-digest": ["middle.pem"]}),
+    (rolled_over_with_an_old_hash, {"weak-digest": ["chain.pem, certificate 2 of 2"]}),
     (of_a_curve_spelt_out, {"named-curve": ["root.pem"]}),
     (forged, {"signature": ["root.pem"]}),
     (no_authority, {"issuer-is-an-authority": ["chain.pem, certificate 1 of 2"]}),

@@ -14,6 +14,9 @@ from pkiplan.x509.keys import PrivateKey, spki_der
 
 RSASSA_PSS = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.113549.1.1.10"))
 RSA_WITHOUT_NULL = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.113549.1.1.1"))
+# RFC 3279, 2.2.3 and 2.2.1.
+SHA1_WITH_ECDSA = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.10045.4.1"))
+MD5_WITH_RSA = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.113549.1.1.4"), b"\x05\x00")
 
 Written = Callable[[PrivateKey], bytes]
 
@@ -73,4 +76,19 @@ def written_otherwise(certificate: x509.Certificate, key: PrivateKey, write: Wri
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
     encoded = der.encode(der.SEQUENCE, signed, algorithm.encoded, der.encode(der.BIT_STRING, b"\x00", signature))
+    return x509.load_der_x509_certificate(encoded)
+
+
+def signed_with_old_hash(certificate: x509.Certificate, by: PrivateKey) -> x509.Certificate:
+    """Sign a certificate again as was done once: over SHA-1 with an EC key, over MD5 with an RSA key."""
+    body, _, _ = der.single(certificate.public_bytes(Encoding.DER)).children()
+    version, serial, _, *rest = (part.encoded for part in body.children())
+    algorithm = MD5_WITH_RSA if isinstance(by, rsa.RSAPrivateKey) else SHA1_WITH_ECDSA
+    signed = der.encode(der.SEQUENCE, version, serial, algorithm, *rest)
+    if isinstance(by, rsa.RSAPrivateKey):
+        signature = by.sign(signed, padding.PKCS1v15(), hashes.MD5())
+    else:
+        assert isinstance(by, ec.EllipticCurvePrivateKey)
+        signature = by.sign(signed, ec.ECDSA(hashes.SHA1()))
+    encoded = der.encode(der.SEQUENCE, signed, algorithm, der.encode(der.BIT_STRING, b"\x00", signature))
     return x509.load_der_x509_certificate(encoded)

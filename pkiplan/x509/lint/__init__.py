@@ -76,7 +76,8 @@ LINTS: dict[str, Lint] = {
     "weak-key": FormLint(_E, "NIST SP 800-131A rev. 2", keys.weak_key),
     "unsound-key": FinishedLint(_E, "CVE-2017-15361; CVE-2022-26320; FIPS 186-5, A.1.1", keys.unsound_key),
     "unusual-key": FormLint(_W, "BR 6.1.5", keys.unusual_key),
-    "weak-digest": FormLint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
+    "weak-digest": Lint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
+    "weak-digest-of-anchor": Lint(_W, "RFC 5280, 6.1", keys.weak_digest_of_anchor),
     "digest-fits-key": FormLint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),
     "key-usage-fits-key": FormLint(
         _E, "RFC 3279, 2.3.1; RFC 8813, 3; RFC 8410, 5; RFC 9881, 5", keys.key_usage_fits_key

@@ -45,10 +45,31 @@ def unusual_key(form: Form) -> Iterator[str]:
         yield f"an RSA key of {key.size} bits is not a multiple of eight"
 
 
-def weak_digest(form: Form) -> Iterator[str]:
+def weak_digest(subject: Subject) -> Iterator[str]:
     """RFC 9155 and BR 7.1.3.2: signatures over MD5 and SHA-1 can be forged."""
-    if form.digest is not None and form.digest not in SOUND_DIGESTS:
-        yield f"signatures with {form.digest} are not sound; use one of {', '.join(SOUND_DIGESTS)}"
+    if _has_weak_digest(subject) and not _is_anchor_of_a_file(subject):
+        yield f"signatures with {subject.digest} are not sound; use one of {', '.join(SOUND_DIGESTS)}"
+
+
+def weak_digest_of_anchor(subject: Subject) -> Iterator[str]:
+    """RFC 5280, 6.1: nobody checks a trust anchor's own signature; a weak one forges nothing, and looks bad."""
+    if _has_weak_digest(subject) and _is_anchor_of_a_file(subject):
+        yield f"the certificate signs itself with {subject.digest}, which nobody checks where it is trusted"
+
+
+def _has_weak_digest(form: Form) -> bool:
+    return form.digest is not None and form.digest not in SOUND_DIGESTS
+
+
+def _is_anchor_of_a_file(subject: Subject) -> bool:
+    """Tell whether a certificate that others made can only be trusted by itself: it is signed with its own key."""
+    found = subject.observed
+    return (
+        subject.surroundings is not None
+        and found is not None
+        and subject.is_self_issued
+        and found.spki_sha256 in found.verified_by
+    )
 
 
 def digest_fits_key(form: Form) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pkiplan.model.keys import OtherKey
 from pkiplan.x509.lint.subject import Subject
 
 # Of a signature with anything else we cannot tell whether it is the issuer's.
-_CHECKABLE_DIGESTS = (None, "sha1", "sha224", "sha256", "sha384", "sha512")
+_CHECKABLE_DIGESTS = (None, "md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 
 
 def signature(subject: Subject) -> Iterator[str]:
