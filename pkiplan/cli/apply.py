@@ -54,7 +54,8 @@ def apply(
     *,
     yes: Annotated[bool, typer.Option("--yes", "--auto-approve", help="Do not ask.")] = False,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", metavar="N", min=1, help="So many changes at once; without it one a core.")
+        int | None,
+        typer.Option("--jobs", metavar="N", min=1, help="At most so many changes at once; without it one a core."),
     ] = None,
     lock_timeout: Annotated[
         str, typer.Option("--lock-timeout", metavar="TIME", help="Wait so long for another apply: 30s, 5m.")

@@ -17,7 +17,7 @@ from pkiplan.model.extensions import (
     SubjectAltName,
 )
 from pkiplan.model.keys import ManagedKey, ObservedKeySpec
-from pkiplan.model.names import DistinguishedName, GeneralName, NameAttribute
+from pkiplan.model.names import COMMON_NAME_OID, DistinguishedName, GeneralName, NameAttribute
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509.kept import Kept
@@ -214,6 +214,7 @@ def _subject(
     surroundings: Surroundings | None = None,
 ) -> Subject:
     shared = tuple([extension for extension in extensions if extension.oid != _NAMES_OID])
+    attributes = name.attributes
     values = (key, digest, is_pss, is_authority, is_self_issued, lifetime, profile, allow)
     form = _FORMS.get(
         (*values, *map(id, shared), *map(id, authorities)),
@@ -244,8 +245,8 @@ def _subject(
         authorities=authorities,
         form=form,
         name=name,
-        attributes=name.attributes,
-        common_name=name.common_name,
+        attributes=attributes,
+        common_name=next((a.value for a in reversed(attributes) if a.oid == COMMON_NAME_OID), None),
         names=next((e.value.names for e in extensions if isinstance(e.value, SubjectAltName)), ()),
         observed=observed,
         surroundings=surroundings,
