@@ -121,7 +121,8 @@ class Pattern:
                     for extension in examined.extensions
                 ]
             ),
-            subject_key_id=key_id,
+            # Others issue without one, and it is no part of what is declared.
+            subject_key_id=None if examined.subject_key_id is None else key_id,
             authority_key_id=examined.authority_key_id,
             has_foreign_aki=examined.has_foreign_aki,
             key_id_of_key=key_id,

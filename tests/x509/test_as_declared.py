@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -129,6 +130,30 @@ def test_a_certificate_with_a_foreign_key_is_told_with_that_key() -> None:
     request = asked(certificate(), ISSUER, 1, public_key=ec.generate_private_key(ec.SECP384R1()).public_key())
     signed = sign(LintedRequest(request, ()), key_for(EC))
     same(reader, read_pem_certificates(signed.public_bytes(Encoding.PEM))[0], request.resource)
+
+
+def without_key_identifier(one: EncodedCertificate) -> EncodedCertificate:
+    """Sign a certificate once more, as others do who give it no key identifier of its own."""
+    given = one.certificate
+    builder = x509.CertificateBuilder(
+        given.issuer,
+        given.subject,
+        given.public_key(),
+        given.serial_number,
+        given.not_valid_before_utc,
+        given.not_valid_after_utc,
+        [extension for extension in given.extensions if not isinstance(extension.value, x509.SubjectKeyIdentifier)],
+    )
+    signed = builder.sign(key_for(EC), hashes.SHA256())
+    return read_pem_certificates(signed.public_bytes(Encoding.PEM))[0]
+
+
+def test_a_key_identifier_that_is_not_there_is_not_told(read: Read) -> None:
+    reader = AsDeclared()
+    for number in range(3):
+        one, declared = made(certificate(), number)
+        same(reader, without_key_identifier(one), declared)
+    assert read.count == 1
 
 
 def test_names_are_those_that_are_declared_for_each() -> None:
