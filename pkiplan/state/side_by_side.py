@@ -11,7 +11,7 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +19,8 @@ R = TypeVar("R")
 
 # A process costs some milliseconds, and so do its answers on their way here.
 LEAST_EACH = 400
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 # True in a process that does a part: it is one of as many as there are processors.
 _does_a_part = False
@@ -28,6 +30,8 @@ def parts_of(items: Sequence[T]) -> list[Sequence[T]]:
     """Cut a list into as many parts as processors may work at it; one where that does not pay, or is not safe."""
     # A process is a copy of this thread alone; whatever another one holds locked would stay so in it for ever.
     is_alone = hasattr(os, "sched_getaffinity") and threading.active_count() == 1 and not _does_a_part
+    # Whoever started this one may have left it so: then nobody learns how a process ended (wait(2), ECHILD).
+    is_alone = is_alone and signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN
     workers = len(os.sched_getaffinity(0)) if is_alone else 1
     count = max(1, min(workers, len(items) // LEAST_EACH))
     bounds = [len(items) * number // count for number in range(count + 1)]
@@ -59,13 +63,14 @@ class _Process:
 
     def __init__(self, work: Callable[[T], R], part: T, kept_open: int | None) -> None:
         reading, writing = os.pipe()
+        # What is handled in the copy before it is one of its own would release and tidy up what this one has in hand.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         try:
-            self._number = os.fork()
-        except OSError:
-            # No more processes for this user, or no memory for one.
-            self._number = -1
-        if self._number == 0:
-            _work_and_end(work, part, writing, kept_open)
+            self._number = _forked()
+            if self._number == 0:
+                _work_and_end(work, part, writing, kept_open, unblocked)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         os.close(writing)
         self._reading = open(reading, "rb")  # noqa: SIM115 - closed by __exit__
 
@@ -88,14 +93,27 @@ class _Process:
         return (pickle.loads(content),) if status == 0 else None  # noqa: S301 - from this very program
 
 
-def _work_and_end(work: Callable[[T], R], part: T, writing: int, kept_open: int | None) -> None:
-    """Work in a process of its own, which leaves everything of the process it is a copy of as it is."""
+def _forked() -> int:
+    """Start a copy of this process; return 0 in it, here its number, and -1 where there can be none."""
+    try:
+        return os.fork()
+    except OSError:
+        # No more processes for this user, or no memory for one.
+        return -1
+
+
+def _work_and_end(work: Callable[[T], R], part: T, writing: int, kept_open: int | None, signals: Iterable[int]) -> None:
+    """Work in a process of its own, which leaves everything of the process it is a copy of as it is.
+
+    `signals` are those to be blocked from now on: all that were before the copy was made.
+    """
     global _does_a_part  # noqa: PLW0603 - of this process
     _does_a_part = True
     status = 1
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPPING:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         # A lock is held as long as anybody has its file open.
         kept = sorted({2, writing, writing if kept_open is None else kept_open, os.sysconf("SC_OPEN_MAX")})
         for one, next_one in itertools.pairwise(kept):

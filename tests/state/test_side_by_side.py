@@ -66,6 +66,36 @@ def test_where_another_thread_runs_there_is_one_process(monkeypatch: pytest.Monk
     assert len(parts_of(range(600))) == 1
 
 
+def test_where_ended_processes_are_not_waited_for_there_is_one_process() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert len(parts_of(range(600))) == 1
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_a_process_that_is_stopped_at_its_very_start_handles_nothing_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = os.fork
+
+    def stopped() -> int:
+        number = fork()
+        if number == 0:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                (tmp_path / "handled").touch()
+                os._exit(1)
+        return number
+
+    monkeypatch.setattr(os, "fork", stopped)
+
+    assert list(side_by_side(squares, parts_of(range(6)))) == [[0, 1], [4, 9], [16, 25]]
+    assert not (tmp_path / "handled").exists()
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+
+
 def test_every_other_part_is_done_by_another_process() -> None:
     first, *others = side_by_side(lambda _: os.getpid(), parts_of(range(6)))
     assert first == os.getpid()
