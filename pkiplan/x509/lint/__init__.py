@@ -115,7 +115,7 @@ LINTS: dict[str, Lint] = {
     "normalized-notices": FormLint(_W, "RFC 5280, 4.2.1.4", extensions.normalized_notices),
     "policy-constraints": FormLint(_E, "RFC 5280, 4.2.1.11, 4.2.1.14", extensions.policy_constraints),
     "locations": FormLint(_E, "RFC 5280, 4.2.1.13, 4.2.2", extensions.locations),
-    "location-hosts": Lint(_W, "RFC 5280, 4.2.1.13, 4.2.2", extensions.location_hosts),
+    "location-hosts": FormLint(_W, "RFC 5280, 4.2.1.13, 4.2.2", extensions.location_hosts),
     "plain-locations": FormLint(_W, "RFC 5280, 8", extensions.plain_locations),
     "root-distribution-points": FormLint(_W, "BR 7.1.2.1", extensions.root_distribution_points),
     "tls-features": FormLint(_E, "RFC 7633, 4", extensions.tls_features),

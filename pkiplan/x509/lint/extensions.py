@@ -138,9 +138,9 @@ def locations(form: Form) -> Iterator[str]:
                     yield f"{word}: access method `{description.method}` is no object identifier"
 
 
-def location_hosts(subject: Subject) -> Iterator[str]:
+def location_hosts(form: Form) -> Iterator[str]:
     """RFC 5280, 4.2.1.13, 4.2.2.1 and 4.2.2.2: an LDAP location names the host to ask, not whichever a client knows."""
-    for word, uris in _locations(subject):
+    for word, uris in _locations(form):
         yield from (f"{word}: `{uri}` names no host" for uri in uris if is_ldap_of_any_host(uri))
 
 

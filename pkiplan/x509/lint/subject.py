@@ -125,9 +125,9 @@ class Form:
 class Subject(Form):
     """What the rules look at: one certificate as declared or as it is, and the authorities above.
 
-    `form` is what it shares with others. `attributes` and `common_name` are of its `name`, `names` its subject
-    alternative names. `observed` is a certificate that
-    exists; of one in a file its `surroundings` are known.
+    `form` is what it shares with others, here with all of the extensions. `attributes` and `common_name` are of its
+    `name`, `names` its subject alternative names. `observed` is a certificate that exists; of one in a file its
+    `surroundings` are known.
     """
 
     form: Form
@@ -150,9 +150,8 @@ def declared_subject(resource: Resource, authorities: tuple[Resource, ...] = ())
     lifetime = validity.lifetime
     if lifetime is None and validity.not_before is not None and validity.not_after is not None:
         lifetime = validity.not_after - validity.not_before
-    return _subject(
-        resource.subject,
-        resource.extensions,
+    form = Form(
+        extensions=_all_but_names(resource.extensions),
         key=resource.key.spec if isinstance(resource.key, ManagedKey) else None,
         digest=resource.digest,
         is_pss=resource.rsa_pss,
@@ -163,6 +162,7 @@ def declared_subject(resource: Resource, authorities: tuple[Resource, ...] = ())
         allow=resource.allow,
         authorities=_declared_authorities(authorities),
     )
+    return _subject(form, resource.subject, resource.extensions)
 
 
 def observed_subject(
@@ -173,9 +173,8 @@ def observed_subject(
     surroundings: Surroundings | None = None,
 ) -> Subject:
     """See a certificate that exists as the rules see it."""
-    return _subject(
-        certificate.subject,
-        certificate.extensions,
+    form = Form(
+        extensions=_all_but_names(certificate.extensions),
         key=certificate.key_spec,
         digest=certificate.signature_digest,
         is_pss=certificate.signature_is_pss,
@@ -184,9 +183,8 @@ def observed_subject(
         lifetime=certificate.not_after - certificate.not_before,
         allow=frozenset(allow),
         authorities=tuple(observed_subject(authority) for authority in authorities),
-        observed=certificate,
-        surroundings=surroundings,
     )
+    return _subject(form, certificate.subject, certificate.extensions, certificate, surroundings)
 
 
 def _declared_authorities(authorities: tuple[Resource, ...]) -> tuple[Subject, ...]:
@@ -197,53 +195,46 @@ def _declared_authorities(authorities: tuple[Resource, ...]) -> tuple[Subject, .
     )
 
 
+def _all_but_names(extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
+    return tuple([extension for extension in extensions if extension.oid != _NAMES_OID])
+
+
+def _shared(form: Form) -> Form:
+    """Return the first form that had these values, so that one form is one object."""
+    values = (
+        form.key,
+        form.digest,
+        form.is_pss,
+        form.is_authority,
+        form.is_self_issued,
+        form.lifetime,
+        form.profile,
+        form.allow,
+    )
+    by_identity = (form.extensions, form.authorities)
+    return _FORMS.get((*values, *map(id, form.extensions), *map(id, form.authorities)), by_identity, lambda: form)
+
+
 def _subject(
+    form: Form,
     name: DistinguishedName,
     extensions: tuple[Extension, ...],
-    *,
-    key: ObservedKeySpec | None,
-    digest: str | None,
-    is_pss: bool,
-    is_authority: bool,
-    is_self_issued: bool,
-    lifetime: timedelta | None,
-    allow: frozenset[str],
-    authorities: tuple[Subject, ...],
-    profile: str = "",
     observed: ObservedCertificate | None = None,
     surroundings: Surroundings | None = None,
 ) -> Subject:
-    shared = tuple([extension for extension in extensions if extension.oid != _NAMES_OID])
     attributes = name.attributes
-    values = (key, digest, is_pss, is_authority, is_self_issued, lifetime, profile, allow)
-    form = _FORMS.get(
-        (*values, *map(id, shared), *map(id, authorities)),
-        (shared, authorities),
-        lambda: Form(
-            extensions=shared,
-            key=key,
-            digest=digest,
-            is_pss=is_pss,
-            is_authority=is_authority,
-            is_self_issued=is_self_issued,
-            lifetime=lifetime,
-            profile=profile,
-            allow=allow,
-            authorities=authorities,
-        ),
-    )
     return Subject(
         extensions=extensions,
-        key=key,
-        digest=digest,
-        is_pss=is_pss,
-        is_authority=is_authority,
-        is_self_issued=is_self_issued,
-        lifetime=lifetime,
-        profile=profile,
-        allow=allow,
-        authorities=authorities,
-        form=form,
+        key=form.key,
+        digest=form.digest,
+        is_pss=form.is_pss,
+        is_authority=form.is_authority,
+        is_self_issued=form.is_self_issued,
+        lifetime=form.lifetime,
+        profile=form.profile,
+        allow=form.allow,
+        authorities=form.authorities,
+        form=_shared(form),
         name=name,
         attributes=attributes,
         common_name=next((a.value for a in reversed(attributes) if a.oid == COMMON_NAME_OID), None),
