@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from pkiplan.diagnostics import Diagnostic, Severity
-from pkiplan.errors import SecretError
+from pkiplan.errors import SecretError, system_words
 from pkiplan.model.secret_references import (
     CommandSecret,
     EnvSecret,
@@ -222,7 +222,7 @@ def _first_line(text: bytes) -> bytes:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
-        return (error.strerror or type(error).__name__).lower()
+        return system_words(error)
     return type(error).__name__
 
 

@@ -13,7 +13,7 @@ from pkiplan.apply.key_making import is_stored_as_declared
 from pkiplan.apply.ownership import ownership_problems
 from pkiplan.apply.work import Work
 from pkiplan.diagnostics import Diagnostic, in_order
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found
 from pkiplan.model.resource import Resource
@@ -62,7 +62,7 @@ def _unwritable(current: str, base: str) -> str | None:
     try:
         facts = os.lstat(current)
     except OSError as error:
-        return f"{current}: {(error.strerror or '').lower()}"
+        return f"{current}: {system_words(error)}"
     if stat.S_ISLNK(facts.st_mode) and current != base and current.startswith(base.rstrip("/") + "/"):
         return f"{current} is a symbolic link, which apply does not follow"
     if not os.path.isdir(current):
@@ -72,7 +72,7 @@ def _unwritable(current: str, base: str) -> str | None:
     try:
         is_read_only = bool(os.statvfs(current).f_flag & os.ST_RDONLY)
     except OSError as error:
-        return f"{current}: {(error.strerror or '').lower()}"
+        return f"{current}: {system_words(error)}"
     return f"{current} lies on a read-only file system" if is_read_only else None
 
 

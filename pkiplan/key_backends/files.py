@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import KeyMaterialError, SecretError
+from pkiplan.errors import KeyMaterialError, SecretError, system_words
 from pkiplan.key_backends.base import KeyDestination
 from pkiplan.model.keys import FileAttributes, KeySpec
 from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX
@@ -101,10 +101,6 @@ def _failure(path: str, summary: str, *, code: str = "key-file", hint: str = "")
     return KeyMaterialError(Diagnostic(summary=f"{path}: {summary}", code=code, hint=hint))
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
-
-
 def _create_key_file(destination: KeyDestination, content: bytes) -> None:
     path, attributes = destination.path, destination.storage.attributes
     name = path if destination.dir_fd is None else os.path.basename(path)
@@ -117,14 +113,14 @@ def _create_key_file(destination: KeyDestination, content: bytes) -> None:
     except FileExistsError:
         raise _failure(path, "is there already; a key is never overwritten", code="key-exists") from None
     except OSError as error:
-        raise _failure(path, f"cannot be created: {_reason(error)}") from None
+        raise _failure(path, f"cannot be created: {system_words(error)}") from None
     try:
         _fill(descriptor, content, attributes.mode, user, group, sync=destination.sync)
     except OSError as error:
         # The file is ours and holds nothing that anybody relies on yet.
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=destination.dir_fd)
-        raise _failure(path, f"cannot be written: {_reason(error)}") from None
+        raise _failure(path, f"cannot be written: {system_words(error)}") from None
 
 
 def _fill(descriptor: int, content: bytes, mode: int, user: int, group: int, *, sync: bool) -> None:
@@ -178,12 +174,12 @@ def _read_key_file(path: str) -> bytes:
     except FileNotFoundError:
         raise _failure(path, "there is no such key file", code="key-missing") from None
     except OSError as error:
-        why = "is a symbolic link; name the file itself" if error.errno == errno.ELOOP else _reason(error)
+        why = "is a symbolic link; name the file itself" if error.errno == errno.ELOOP else system_words(error)
         raise _failure(path, why, code="key-unreadable") from None
     try:
         return _read_all(descriptor, path)
     except OSError as error:
-        raise _failure(path, f"cannot be read: {_reason(error)}", code="key-unreadable") from None
+        raise _failure(path, f"cannot be read: {system_words(error)}", code="key-unreadable") from None
     finally:
         os.close(descriptor)
 

@@ -13,11 +13,11 @@ import stat
 from collections.abc import Mapping
 from typing import Self
 
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.model.observed import Found, Missing, Observation, Unreadable
 from pkiplan.model.site import Site
 from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX, is_generation
-from pkiplan.state.regular_files import FileBytes, Link, read_name, read_open, reason
+from pkiplan.state.regular_files import FileBytes, Link, read_name, read_open
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -83,7 +83,7 @@ class Reader:
         try:
             return tuple(sorted(os.listdir(opened)))
         except OSError as error:
-            raise PkiplanError.of(f"cannot list {path}: {reason(error)}", code="unreadable-directory") from None
+            raise PkiplanError.of(f"cannot list {path}: {system_words(error)}", code="unreadable-directory") from None
         finally:
             os.close(opened)
 
@@ -104,7 +104,7 @@ class Reader:
         try:
             real = os.path.realpath(path, strict=True)
         except OSError as error:
-            return Unreadable(f"is a link to {target}: {reason(error)}")
+            return Unreadable(f"is a link to {target}: {system_words(error)}")
         root = os.path.realpath(self._trusted)
         if not is_beneath(real, root):
             return Unreadable(f"is a link that leads out of the site, to {target}")
@@ -125,7 +125,7 @@ class Reader:
         except (FileNotFoundError, NotADirectoryError):
             return Missing()
         except OSError as error:
-            return Unreadable(reason(error))
+            return Unreadable(system_words(error))
         return read_open(descriptor, limit)
 
     def _open_directory(self, path: str) -> int | Missing | Unreadable:
@@ -169,7 +169,7 @@ class ResourceDirectory:
                     if stat.S_ISREG(facts.st_mode):
                         return generation
         except OSError as error:
-            return Unreadable(reason(error))
+            return Unreadable(system_words(error))
         return None
 
     def mode(self) -> int | None:
@@ -267,7 +267,7 @@ def _open_generation(name: str, directory: int) -> int | Missing | Unreadable:
     except (FileNotFoundError, NotADirectoryError):
         return Missing()
     except OSError as error:
-        return Unreadable(reason(error))
+        return Unreadable(system_words(error))
 
 
 def _walk(root: str, path: str) -> int | Missing | Unreadable:
@@ -277,7 +277,7 @@ def _walk(root: str, path: str) -> int | Missing | Unreadable:
     except FileNotFoundError:
         return Missing()
     except OSError as error:
-        return Unreadable(reason(error))
+        return Unreadable(system_words(error))
     rest = path[len(root) :].strip("/")
     if not rest:
         return descriptor
@@ -307,7 +307,7 @@ def _step(parent: int, name: str) -> int | Missing | Unreadable:
         return Missing()
     except OSError as error:
         if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-            return Unreadable(reason(error))
+            return Unreadable(system_words(error))
         is_link = _is_link(name, parent)
     what = "a symbolic link" if is_link else "not a directory"
     return Unreadable(f"`{name}` on the way is {what}", is_behind_link=is_link)

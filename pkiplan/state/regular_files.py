@@ -10,6 +10,7 @@ import os
 import stat
 from dataclasses import dataclass
 
+from pkiplan.errors import system_words
 from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
 
 # O_NONBLOCK: a named pipe in the place of a file must not make `plan` wait for ever.
@@ -41,7 +42,7 @@ def read_name(parent: int, name: str, limit: int) -> Observation[FileBytes] | Li
         if error.errno == errno.ELOOP:
             with contextlib.suppress(OSError):
                 return Link(os.readlink(name, dir_fd=parent))
-        return Unreadable(reason(error))
+        return Unreadable(system_words(error))
     return read_open(descriptor, limit)
 
 
@@ -57,7 +58,7 @@ def read_open(descriptor: int, limit: int) -> Found[FileBytes] | Unreadable:
             return Unreadable(f"is larger than {limit} bytes", is_damaged=True)
         content = _read_all(descriptor, facts.st_size, limit)
     except OSError as error:
-        return Unreadable(reason(error))
+        return Unreadable(system_words(error))
     finally:
         os.close(descriptor)
     if len(content) > limit:
@@ -110,8 +111,3 @@ def _group_name(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except KeyError:
         return str(gid)
-
-
-def reason(error: OSError) -> str:
-    """Say in words why the system refused."""
-    return (error.strerror or type(error).__name__).lower()

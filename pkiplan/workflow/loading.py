@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import ManifestError, PkiplanError
+from pkiplan.errors import ManifestError, PkiplanError, system_words
 
 if TYPE_CHECKING:
     from pkiplan.manifest import LoadedSite
@@ -159,8 +159,8 @@ def init(directory: str, shape: str) -> tuple[str, ...]:
             _write_new(ignore, "# pkiplan's lock, journal and last plan\n.pkiplan/\n")
             written.append(ignore)
     except OSError as error:
-        why = (error.strerror or type(error).__name__).lower()
-        raise PkiplanError.of(f"cannot write {error.filename or directory}: {why}", code="not-writable") from None
+        summary = f"cannot write {error.filename or directory}: {system_words(error)}"
+        raise PkiplanError.of(summary, code="not-writable") from None
     return tuple(written)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
+from pkiplan.errors import system_words
+
 # No handshake on loopback takes so long; a program that does is stuck.
 SECONDS = 20.0
 # More than any program says about one handshake.
@@ -145,4 +147,4 @@ def answer(argv: Sequence[str]) -> Iterator[str]:
         with Program(argv) as program:
             yield from program.listen_to_the_end(SECONDS).splitlines()
     except OSError as error:
-        yield f"cannot be run: {(error.strerror or '').lower()}"
+        yield f"cannot be run: {system_words(error)}"
