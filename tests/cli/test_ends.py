@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -38,6 +39,23 @@ def test_ends_are_encoded_as_declared_and_planned_no_second_time(here: Here) -> 
         read[name] = " ".join(times[1].split())
     assert read == {name: encoded for name, (_, encoded) in ENDS.items()}
     assert here.run("plan", "--detailed-exitcode").status == 0
+
+
+def test_what_has_no_end_is_verified_but_for_its_end(here: Here) -> None:
+    """RFC 5280, 4.1.2.5: no moment comes after the last second of 9999."""
+    here.write(
+        "version: 1\n"
+        "authorities: {root: {subject: {common_name: Root}, not_after: 9999-12-31T23:59:59Z}}\n"
+        "certificates: {web: {issuer: root, profile: peer, dns: [a.example], lifetime: until-issuer}}\n"
+    )
+
+    applied = here.run("apply", "--yes")
+
+    assert applied.status == 0, applied.err
+    controls = {check["check"] for check in json.loads(here.run("verify", "--json").out)["results"]}
+    for name in ("control-server", "control-client", "control-path"):
+        assert f"{name}-not-yet-valid" in controls
+        assert f"{name}-expired" not in controls
 
 
 def test_a_leap_day_that_there_is_not_is_told_with_its_place(here: Here) -> None:

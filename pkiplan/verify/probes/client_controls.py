@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -12,13 +11,12 @@ from pkiplan.verify import reasons
 from pkiplan.verify.credentials import Subject
 from pkiplan.verify.probes.client import stand_in_setup
 from pkiplan.verify.probes.mirror import Mirror, sibling_reason
+from pkiplan.verify.probes.outside_validity import moments_outside
 from pkiplan.verify.purposes import is_tls_client
 from pkiplan.verify.results import Expected
 from pkiplan.verify.scope import Depth
 from pkiplan.verify.session import HandshakeCheck, Session
 from pkiplan.verify.stacks.base import SERVER, VERSIONS, HandshakeSetup, Identity
-
-_MOMENT = timedelta(seconds=1)
 
 
 def client_controls(session: Session, subject: Subject, depth: Depth) -> Iterator[HandshakeCheck]:
@@ -31,15 +29,12 @@ def client_controls(session: Session, subject: Subject, depth: Depth) -> Iterato
 
 def _controls(session: Session, subject: Subject, version: str) -> Iterator[HandshakeCheck]:
     good = stand_in_setup(session, subject, version=version, strict=False)
-    certificate = subject.certificate
     mirror = Mirror(session.impostors, subject)
 
     nobody = replace(good, client=None)
     yield _refused("no-certificate", subject, nobody, reasons.NO_CLIENT_CERTIFICATE)
-    expired = session.at(good, certificate.not_valid_after_utc + _MOMENT)
-    yield _refused("expired", subject, expired, reasons.EXPIRED)
-    early = session.at(good, certificate.not_valid_before_utc - _MOMENT)
-    yield _refused("not-yet-valid", subject, early, reasons.NOT_YET_VALID)
+    for name, moment, reason in moments_outside(subject.certificate):
+        yield _refused(name, subject, session.at(good, moment), reason)
     if len(subject.served) > 1:
         own = subject.identity
         alone = Identity(own.name, own.certificates[:1], own.key_pem)

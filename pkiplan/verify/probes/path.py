@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from cryptography import x509
 
@@ -12,12 +11,11 @@ from pkiplan.verify import reasons
 from pkiplan.verify.credentials import Subject
 from pkiplan.verify.path_check import Purpose, path_refusal
 from pkiplan.verify.probes.findings import OPENSSL, must_be_refused, must_hold
+from pkiplan.verify.probes.outside_validity import moments_outside
 from pkiplan.verify.purposes import is_tls_client, serves_tls
 from pkiplan.verify.results import CheckResult
 from pkiplan.verify.scope import Depth
 from pkiplan.verify.session import Session
-
-_MOMENT = timedelta(seconds=1)
 
 
 def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResult]:
@@ -35,10 +33,9 @@ def path(session: Session, subject: Subject, depth: Depth) -> Iterator[CheckResu
             yield must_hold("path", subject, refusal, stack=OPENSSL, target=usage, strict=strict)
     if depth is not Depth.FULL:
         return
-    late = path_refusal(certificate, above, anchor, time=certificate.not_valid_after_utc + _MOMENT, strict=False)
-    yield must_be_refused("control-path-expired", subject, late, reasons.EXPIRED, stack=OPENSSL)
-    early = path_refusal(certificate, above, anchor, time=certificate.not_valid_before_utc - _MOMENT, strict=False)
-    yield must_be_refused("control-path-not-yet-valid", subject, early, reasons.NOT_YET_VALID, stack=OPENSSL)
+    for name, moment, reason in moments_outside(certificate):
+        refusal = path_refusal(certificate, above, anchor, time=moment, strict=False)
+        yield must_be_refused(f"control-path-{name}", subject, refusal, reason, stack=OPENSSL)
     stranger = session.impostors.unrelated_root().certificate
     unknown = path_refusal(certificate, above, stranger, time=session.now, strict=False)
     yield must_be_refused(

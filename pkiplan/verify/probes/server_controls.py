@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -12,14 +11,13 @@ from pkiplan.verify import reasons
 from pkiplan.verify.credentials import Subject
 from pkiplan.verify.impostors import wrong_host
 from pkiplan.verify.probes.mirror import Mirror, sibling_reason
+from pkiplan.verify.probes.outside_validity import moments_outside
 from pkiplan.verify.probes.server import server_setup
 from pkiplan.verify.purposes import host_names, serves_tls
 from pkiplan.verify.results import Expected
 from pkiplan.verify.scope import Depth
 from pkiplan.verify.session import HandshakeCheck, Session
 from pkiplan.verify.stacks.base import CLIENT, VERSIONS, HandshakeSetup, Identity
-
-_MOMENT = timedelta(seconds=1)
 
 
 def server_controls(session: Session, subject: Subject, depth: Depth) -> Iterator[HandshakeCheck]:
@@ -33,14 +31,11 @@ def server_controls(session: Session, subject: Subject, depth: Depth) -> Iterato
 def _controls(session: Session, subject: Subject, version: str) -> Iterator[HandshakeCheck]:
     hosts = host_names(subject.resource)
     good = server_setup(session, subject, host=hosts[0], version=version, strict=False)
-    certificate = subject.certificate
     mirror = Mirror(session.impostors, subject)
 
     yield _refused("wrong-name", subject, replace(good, host=wrong_host(hosts)), reasons.WRONG_NAME)
-    expired = session.at(good, certificate.not_valid_after_utc + _MOMENT)
-    yield _refused("expired", subject, expired, reasons.EXPIRED)
-    early = session.at(good, certificate.not_valid_before_utc - _MOMENT)
-    yield _refused("not-yet-valid", subject, early, reasons.NOT_YET_VALID)
+    for name, moment, reason in moments_outside(subject.certificate):
+        yield _refused(name, subject, session.at(good, moment), reason)
     if len(subject.served) > 1:
         own = subject.identity
         alone = Identity(own.name, own.certificates[:1], own.key_pem)
