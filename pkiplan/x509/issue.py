@@ -146,8 +146,9 @@ def sign(linted: LintedRequest, signing_key: PrivateKey) -> x509.Certificate:
     if not _is_same(signing_key.public_key(), signer):
         raise _failure(request.resource, "the signing key is not the issuer's")
     spec = key_spec(signer)
-    # Of a kind of key that we cannot make there is no throw-away one.
-    must_rehearse = request.resource.is_authority
+    # Of a kind of key that we cannot make there is no throw-away one. What our own rules say of a leaf, its request
+    # tells already; what pkilint says, it does not.
+    must_rehearse = request.resource.is_authority or pkilint_rules.is_installed()
     rehearsed = _rehearse(request, spec) if must_rehearse and not isinstance(spec, OtherKey) else None
     certificate = _sign(request, signing_key, spec)
     observed = _examined(certificate, request, signer)

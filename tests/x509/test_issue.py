@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
+from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import PkiplanError
 from pkiplan.model.extensions import (
     EXTENSION_OIDS,
@@ -16,6 +17,7 @@ from pkiplan.model.extensions import (
     TlsFeature,
 )
 from pkiplan.model.keys import KeySpec, ObservedKeySpec, RsaKeySpec
+from pkiplan.x509 import issue, pkilint_rules
 from pkiplan.x509.issue import CertificateRequest, Issuer, LintedRequest, lint_request, sign
 from pkiplan.x509.keys import PrivateKey, key_identifier
 from pkiplan.x509.names import to_x509_name
@@ -186,8 +188,6 @@ def test_what_cannot_be_encoded_is_told_with_its_place() -> None:
 
 
 def test_a_signature_that_does_not_verify_is_never_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pkiplan.x509 import issue
-
     other = self_signed(certificate(issuer=None, subject=name("CN=www.acme.example")))
     monkeypatch.setattr(issue, "_sign", lambda *_: other)
     with pytest.raises(PkiplanError, match="not what was asked for: subject"):
@@ -196,8 +196,6 @@ def test_a_signature_that_does_not_verify_is_never_handed_out(monkeypatch: pytes
 
 def test_a_signature_by_another_algorithm_is_never_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """RSASSA-PSS and PKCS #1 v1.5 are made with one key and one digest, and both verify (RFC 4055)."""
-    from pkiplan.x509 import issue
-
     rsa = RsaKeySpec(2048)
     plain = self_signed(certificate(rsa, issuer=None))
     asked = request(resource=certificate(rsa, issuer=None, rsa_pss=True), public_key=key_for(rsa).public_key())
@@ -218,21 +216,24 @@ def test_names_are_compared_as_sets_after_signing() -> None:
     assert len(certificate_facts(web, file=NO_FILE).extension("subject_alt_name").names) == 2  # type: ignore[union-attr]
 
 
-def test_an_authoritys_key_signs_nothing_that_a_throw_away_key_did_not_sign_before(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The rehearsal is linted; when that fails, the real key was never asked."""
-    from pkiplan.diagnostics import Diagnostic
-    from pkiplan.x509 import issue
-
-    signed_with: list[object] = []
+@pytest.fixture
+def signed_with(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Tell which keys signed something, in order."""
+    keys: list[object] = []
     real = issue._sign
 
     def watched(request: CertificateRequest, signing_key: PrivateKey, signer: ObservedKeySpec) -> x509.Certificate:
-        signed_with.append(signing_key)
+        keys.append(signing_key)
         return real(request, signing_key, signer)
 
     monkeypatch.setattr(issue, "_sign", watched)
+    return keys
+
+
+def test_an_authoritys_key_signs_nothing_that_a_throw_away_key_did_not_sign_before(
+    monkeypatch: pytest.MonkeyPatch, signed_with: list[object]
+) -> None:
+    """The rehearsal is linted; when that fails, the real key was never asked."""
     self_signed(authority())
     assert len(signed_with) == 2
     assert signed_with[0] is not key_for(EC)
@@ -244,9 +245,22 @@ def test_an_authoritys_key_signs_nothing_that_a_throw_away_key_did_not_sign_befo
     assert len(signed_with) == 3
 
 
-def test_what_was_linted_is_what_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pkiplan.x509 import issue
+def test_where_pkilint_is_installed_a_leaf_is_rehearsed_too(
+    monkeypatch: pytest.MonkeyPatch, signed_with: list[object]
+) -> None:
+    leaf = certificate(issuer=None)
+    monkeypatch.setattr(pkilint_rules, "is_installed", lambda: False)
+    self_signed(leaf)
+    assert signed_with == [key_for(EC)]
 
+    monkeypatch.setattr(pkilint_rules, "is_installed", lambda: True)
+    monkeypatch.setattr(pkilint_rules, "lint_with_pkilint", lambda *_, **__: (Diagnostic(summary="pkilint says no"),))
+    with pytest.raises(PkiplanError, match="pkilint says no"):
+        self_signed(leaf)
+    assert signed_with.count(key_for(EC)) == 1
+
+
+def test_what_was_linted_is_what_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = issue._rehearse
     later = NOT_AFTER + timedelta(days=1)
     monkeypatch.setattr(issue, "_rehearse", lambda given, spec: real(replace(given, not_after=later), spec))
