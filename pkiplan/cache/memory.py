@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pkiplan.cache.store import Cache
 from pkiplan.cache.value_codec import NotOfThisShapeError, decode, encode
-from pkiplan.model.keys import KeyEncryption, KeyForm, ObservedKeySpec
+from pkiplan.model.keys import KeyEncryption, KeyForm, ObservedKeySpec, PssBond
 from pkiplan.model.observed import FileFacts, ObservedCertificate, OutputContents
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class KeyFacts:
     spki_sha256: str | None
     spec: ObservedKeySpec | None
     weakness: str | None = None
-    is_bound_to_pss: bool = False
+    pss_bond: PssBond | None = None
     opened_by: str | None = None
     tried: tuple[str, ...] = ()
 

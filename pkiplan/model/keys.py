@@ -18,6 +18,17 @@ class RsaKeySpec:
         return f"rsa {self.size}"
 
 
+@dataclass(frozen=True, slots=True)
+class PssBond:
+    """What binds an RSA key to RSASSA-PSS (RFC 4055, 1.2): over one `digest` alone (3.3), or over any if it is None.
+
+    `is_usual` is false where it asks for what pkiplan does not sign with: another digest in MGF1, or a longer salt.
+    """
+
+    digest: str | None = None
+    is_usual: bool = True
+
+
 class Curve(StrEnum):
     """The NIST curves of FIPS 186-5 that pkiplan makes keys on."""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from pkiplan.model.extensions import EXTENSION_OIDS, BasicConstraints, Extension, ExtensionValue
-from pkiplan.model.keys import KeyEncryption, KeyForm, ObservedKeySpec
+from pkiplan.model.keys import KeyEncryption, KeyForm, ObservedKeySpec, PssBond
 from pkiplan.model.names import DistinguishedName
 
 T = TypeVar("T")
@@ -67,8 +67,8 @@ class ObservedKey:
     `spki_sha256` and `spec` are None when the file is encrypted and nothing is remembered of it: "not checked
     without its passphrase". `encryption` is None for a plain file. `form` is None for an external public key.
     `opened_by` is the declared reference whose passphrase opens the file, None where that is not known.
-    `weakness` says why anybody could sign with it, where that is known. `is_bound_to_pss` tells an RSA key for
-    RSASSA-PSS alone (RFC 4055, 1.2), as far as that is seen without a passphrase.
+    `weakness` says why anybody could sign with it, where that is known. `pss_bond` is that of
+    an RSA key for RSASSA-PSS alone, as far as that is seen without a passphrase.
     """
 
     file: FileFacts
@@ -77,7 +77,7 @@ class ObservedKey:
     form: KeyForm | None
     encryption: KeyEncryption | None = None
     weakness: str | None = None
-    is_bound_to_pss: bool = False
+    pss_bond: PssBond | None = None
     opened_by: str | None = None
 
 
@@ -92,7 +92,7 @@ class ObservedCertificate:
     one where the point is compressed. `has_foreign_aki` is true when the AKI also names issuer and serial.
     `verified_by` holds the SPKI digests of those candidate keys (its own, the declared issuer's) under which
     the signature verifies. `certificates_in_file` counts; only the first is described. `key_weakness` says why
-    anybody could sign with its key, where that is known. `key_is_bound_to_pss` tells an RSA key for RSASSA-PSS alone.
+    anybody could sign with its key, where that is known. `key_pss_bond` is that of an RSA key for RSASSA-PSS alone.
     """
 
     file: FileFacts
@@ -118,7 +118,7 @@ class ObservedCertificate:
     version: int = 3
     certificates_in_file: int = 1
     key_weakness: str | None = None
-    key_is_bound_to_pss: bool = False
+    key_pss_bond: PssBond | None = None
 
     def extension(self, name: str) -> ExtensionValue | None:
         """Return the value of an extension by the manifest's word, or None."""

@@ -14,7 +14,7 @@ from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, 
 from pkiplan.plan.descriptions import declared_fields, declared_lifetime, moment
 from pkiplan.plan.difference import SIGNING, Blocker, Difference, Differences, differs, strongest
 from pkiplan.plan.files import CnfTexts, compare_certificate_file, compare_files, files_of
-from pkiplan.plan.key import KeyVerdict, is_bound_to_pss, is_generated, judge_key, shown_path
+from pkiplan.plan.key import KeyVerdict, is_generated, judge_key, pss_bond, shown_path
 from pkiplan.plan.outlook import Context
 from pkiplan.plan.validity import ImpossibleValidity, PlannedValidity, planned_validity, useless_renewal
 
@@ -164,16 +164,22 @@ def _why_not_signed(resource: Resource, context: Context, key: KeyVerdict) -> Bl
 
 
 def _why_not_so(resource: Resource, found: ObservedResource, context: Context, key_step: KeyStep) -> Blocker | None:
-    """Refuse a signature of PKCS #1 v1.5 with a key that is for RSASSA-PSS alone (RFC 4055, 1.2)."""
+    """Refuse a signature that a key for RSASSA-PSS alone may not make (RFC 4055, 1.2 and 3.3)."""
     above = context.issuer
-    is_bound = key_step is not KeyStep.GENERATE and is_bound_to_pss(found) if above is None else above.is_bound_to_pss
-    if resource.rsa_pss or not is_bound:
+    if above is not None:
+        bond, whose = above.pss_bond, f"the key of {above.address}"
+    else:
+        bond, whose = None if key_step is KeyStep.GENERATE else pss_bond(found), "its own key"
+    if bond is None or (resource.rsa_pss and bond.is_usual and bond.digest in (None, resource.digest)):
         return None
-    whose = "its own key" if above is None else f"the key of {above.address}"
+    over = f" over {bond.digest}" if bond.digest else ""
+    wanted = f"`rsa_pss: true` and `digest: {bond.digest}`" if bond.digest else "`rsa_pss: true`"
     return Blocker(
         reason=Reason.KEY_BOUND_TO_PSS,
-        message=f"{whose} is bound to RSASSA-PSS, and may sign nothing without it (RFC 4055, 1.2)",
-        way_out="write `rsa_pss: true` beside it, or under `defaults:`",
+        message=f"{whose} is bound to RSASSA-PSS{over}, and may make no other signature (RFC 4055, 1.2)",
+        way_out=f"write {wanted} beside it, or under `defaults:`"
+        if bond.is_usual
+        else "give it another key: it asks for another hash in MGF1 or a longer salt than pkiplan signs with",
         because=None if above is None else above.address,
     )
 

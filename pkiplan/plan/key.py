@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pkiplan.model.keys import ExternalKey, KeyEncryption, KeyForm, KeySource, ManagedKey
+from pkiplan.model.keys import ExternalKey, KeyEncryption, KeyForm, KeySource, ManagedKey, PssBond
 from pkiplan.model.observed import Found, Missing, ObservedKey, ObservedResource, Unreadable
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
@@ -64,15 +64,13 @@ def spki_of(found: ObservedResource) -> str | None:
     return found.certificate.value.spki_sha256 if isinstance(found.certificate, Found) else None
 
 
-def is_bound_to_pss(found: ObservedResource) -> bool:
-    """Tell whether the key in use is one for RSASSA-PSS alone; of an encrypted one its certificate tells."""
-    if isinstance(found.key, Found) and found.key.value.is_bound_to_pss:
-        return True
-    return (
-        isinstance(found.certificate, Found)
-        and found.certificate.value.key_is_bound_to_pss
-        and found.certificate.value.spki_sha256 == spki_of(found)
-    )
+def pss_bond(found: ObservedResource) -> PssBond | None:
+    """Return what binds the key in use to RSASSA-PSS; of an encrypted one its certificate tells."""
+    if isinstance(found.key, Found) and found.key.value.pss_bond is not None:
+        return found.key.value.pss_bond
+    if isinstance(found.certificate, Found) and found.certificate.value.spki_sha256 == spki_of(found):
+        return found.certificate.value.key_pss_bond
+    return None
 
 
 def is_generated(resource: Resource) -> bool:

@@ -27,7 +27,7 @@ def notices(site: Site, resources: Sequence[Resource], observed: ObservedState) 
         found = observed.of(resource.address)
         if resource.is_authority and _is_plain(resource, found):
             plain.append(_plain_key(resource))
-        if isinstance(found.key, Found) and found.key.value.is_bound_to_pss:
+        if isinstance(found.key, Found) and found.key.value.pss_bond is not None:
             bound.append(_bound_key(resource))
         if found.directory_mode is not None and _lets_others_in(resource, found.directory_mode):
             open_directories.append((resource, found.directory_mode))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from pkiplan.model.keys import KeySpec, ManagedKey
+from pkiplan.model.keys import KeySpec, ManagedKey, PssBond
 from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedResource
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Action, Change, KeyStep, Reason
 from pkiplan.plan.difference import Blocker
-from pkiplan.plan.key import is_bound_to_pss, offline_way_out, spki_of
+from pkiplan.plan.key import offline_way_out, pss_bond, spki_of
 from pkiplan.plan.name_encoding import encode_name
 from pkiplan.plan.validity import IssuerPeriod
 
@@ -36,7 +36,7 @@ class Outlook:
     """An authority after the plan.
 
     What cannot be known is None: the key of an encrypted file nobody opened, the name of one that does not exist.
-    `is_bound_to_pss` tells an RSA key for RSASSA-PSS alone (RFC 4055, 1.2). `ends` are those of its certificates up
+    `pss_bond` is that of an RSA key for RSASSA-PSS alone. `ends` are those of its certificates up
     to now, which what it issued may have been clamped to. `chain` is what a server beneath it sends after its own
     certificate, nearest first, or None where one of them cannot be had; `chain_why` tells what happens to the nearest
     of them that changes, `chain_cause` is its address. `why` tells what happens to this one. `no_signature` says why
@@ -46,7 +46,7 @@ class Outlook:
     resource: Resource
     is_created: bool = False
     is_rekeyed: bool = False
-    is_bound_to_pss: bool = False
+    pss_bond: PssBond | None = None
     spki_sha256: str | None = None
     key_spec: KeySpec | None = None
     subject_der: bytes | None = None
@@ -110,7 +110,7 @@ def look_ahead(
         resource=resource,
         is_created=signs and change is not None and change.action is Action.CREATE,
         is_rekeyed=is_rekeyed,
-        is_bound_to_pss=not is_rekeyed and is_bound_to_pss(found),
+        pss_bond=None if is_rekeyed else pss_bond(found),
         spki_sha256=None if is_rekeyed else spki_of(found),
         key_spec=resource.key.spec if isinstance(resource.key, ManagedKey) else None,
         subject_der=encode_name(resource.subject) if signs else certificate.subject_der if certificate else None,

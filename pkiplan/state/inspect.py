@@ -79,7 +79,7 @@ def inspect_key(
             form=facts.form,
             encryption=facts.encryption,
             weakness=facts.weakness,
-            is_bound_to_pss=facts.is_bound_to_pss,
+            pss_bond=facts.pss_bond,
             opened_by=opened_by,
         )
     )
@@ -276,9 +276,9 @@ def _external_facts(file: FileBytes, declared: ExternalKey) -> KeyFacts:
 def _with_bond(facts: KeyFacts, file: FileBytes) -> KeyFacts:
     if not isinstance(facts.spec, RsaKeySpec):
         return facts
-    from pkiplan.x509.pss_keys import is_bound_to_pss
+    from pkiplan.x509.pss_keys import bond_of
 
-    return replace(facts, is_bound_to_pss=is_bound_to_pss(file.content))
+    return replace(facts, pss_bond=bond_of(file.content))
 
 
 def _facts_of_key(form: KeyForm | None, encryption: KeyEncryption | None, public_key: PublicKey | None) -> KeyFacts:

@@ -26,7 +26,7 @@ from pkiplan.x509 import der
 from pkiplan.x509.extensions import CertificateExtensions
 from pkiplan.x509.keys import PublicKey, is_signed_with, key_identifier_of_spki, key_spec, spki_der, spki_sha256
 from pkiplan.x509.names import parse_name
-from pkiplan.x509.pss_keys import is_bound_spki
+from pkiplan.x509.pss_keys import bond_of_spki
 from pkiplan.x509.unsound_keys import weakness
 
 # A verifier that reads longer chains is asked to do somebody else's work (CVE-2024-0567 in GnuTLS).
@@ -269,7 +269,7 @@ def _facts(
         version=certificate.version.value + 1,
         certificates_in_file=certificates_in_file,
         key_weakness=None if own_key is None else weakness(own_key),
-        key_is_bound_to_pss=not is_as_encoded_here and is_bound_spki(parts.subject_public_key_info),
+        key_pss_bond=None if is_as_encoded_here else bond_of_spki(parts.subject_public_key_info),
     )
 
 

@@ -27,7 +27,7 @@ from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
 from pkiplan.x509.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
-from pkiplan.x509.pss_keys import is_bound_to_pss
+from pkiplan.x509.pss_keys import bond_of
 
 # Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
 MOST_ROUNDS = 20_000_000
@@ -167,7 +167,7 @@ def open_as_pkcs8(data: bytes, passphrases: Sequence[bytes]) -> bytes:
     A plain RSA key that is bound to RSASSA-PSS stays so: OpenSSL takes no other for a certificate that is bound.
     """
     key = open_private_key(data, passphrases, to_sign=False)
-    return _find_key(data).pem + b"\n" if is_bound_to_pss(data) else plain_pkcs8(key)
+    return _find_key(data).pem + b"\n" if bond_of(data) is not None else plain_pkcs8(key)
 
 
 class _WrongPassphraseError(Exception):

@@ -11,6 +11,7 @@ import binascii
 import re
 from functools import reduce
 
+from pkiplan.model.keys import PssBond
 from pkiplan.x509 import der
 
 RSASSA_PSS_OID = "1.2.840.113549.1.1.10"
@@ -25,29 +26,62 @@ _ALGORITHM_AT = {
 }
 
 
-def is_bound_to_pss(pem: bytes) -> bool:
-    """Tell whether a plain key, a public key or a request in PEM is of a bound key; an encrypted one does not tell."""
-    return any(
-        _is_bound(block[2], _ALGORITHM_AT[block[1]]) for block in _BLOCK.finditer(pem) if block[1] in _ALGORITHM_AT
-    )
+# RFC 4055, 2.1: the digests and their octets. What is left out of the parameters is SHA-1, and a salt as long (3.1).
+_DIGESTS = {
+    "1.3.14.3.2.26": ("sha1", 20),
+    "2.16.840.1.101.3.4.2.1": ("sha256", 32),
+    "2.16.840.1.101.3.4.2.2": ("sha384", 48),
+    "2.16.840.1.101.3.4.2.3": ("sha512", 64),
+    "2.16.840.1.101.3.4.2.4": ("sha224", 28),
+}
+_SHA1 = "1.3.14.3.2.26"
+_SHORTEST_SALT = 20
+_MASK, _SALT = 0xA1, 0xA2
 
 
-def is_bound_spki(encoded: bytes) -> bool:
-    """Tell whether a SubjectPublicKeyInfo in DER is of a bound key."""
-    return _is_bound_at(encoded, _ALGORITHM_AT[b"PUBLIC KEY"])
+def bond_of(pem: bytes) -> PssBond | None:
+    """Find the bond of a plain key, a public key or a request in PEM; an encrypted key does not tell."""
+    blocks = (block for block in _BLOCK.finditer(pem) if block[1] in _ALGORITHM_AT)
+    bonds = (_bond_of_body(block[2], _ALGORITHM_AT[block[1]]) for block in blocks)
+    return next((bond for bond in bonds if bond is not None), None)
 
 
-def _is_bound(body: bytes, path: tuple[int, ...]) -> bool:
+def bond_of_spki(encoded: bytes) -> PssBond | None:
+    """Find the bond of a SubjectPublicKeyInfo in DER."""
+    return _bond_at(encoded, _ALGORITHM_AT[b"PUBLIC KEY"])
+
+
+def _bond_of_body(body: bytes, path: tuple[int, ...]) -> PssBond | None:
     try:
-        return _is_bound_at(base64.b64decode(b"".join(body.split()), validate=True), path)
+        return _bond_at(base64.b64decode(b"".join(body.split()), validate=True), path)
     except binascii.Error:
-        return False
+        return None
 
 
-def _is_bound_at(encoded: bytes, path: tuple[int, ...]) -> bool:
+def _bond_at(encoded: bytes, path: tuple[int, ...]) -> PssBond | None:
     try:
         whole = der.single(encoded)
-        algorithm = reduce(lambda element, place: element.children()[place], path, whole)
-        return der.decode_oid(algorithm.children()[0].expect(der.OBJECT_IDENTIFIER).content) == RSASSA_PSS_OID
-    except (der.DerError, IndexError):
-        return False
+        oid, *parameters = reduce(lambda element, place: element.children()[place], path, whole).children()
+        if _oid(oid) != RSASSA_PSS_OID:
+            return None
+        return _restricted(parameters[0]) if parameters else PssBond()
+    except (ValueError, IndexError):
+        return None
+
+
+def _restricted(parameters: der.Tlv) -> PssBond:
+    digest, mask_digest, salt = _SHA1, _SHA1, _SHORTEST_SALT
+    for field in parameters.expect(der.SEQUENCE).children():
+        (value,) = field.children()
+        if field.tag == der.CONTEXT_0:
+            digest = _oid(value.children()[0])
+        elif field.tag == _MASK:
+            mask_digest = _oid(value.children()[1].children()[0])
+        elif field.tag == _SALT:
+            salt = int.from_bytes(value.expect(der.INTEGER).content, "big")
+    name, length = _DIGESTS.get(digest, (f"algorithm {digest}", 0))
+    return PssBond(name, is_usual=mask_digest == digest and salt <= length)
+
+
+def _oid(element: der.Tlv) -> str:
+    return der.decode_oid(element.expect(der.OBJECT_IDENTIFIER).content)

@@ -147,7 +147,7 @@ def test_nothing_is_signed_without_pss_by_a_key_that_is_bound_to_it(here: Here) 
         planned = here.run("plan")
         assert planned.status == 1
         assert "certificate.new is blocked  (site.yaml:19)" in planned.out
-        assert "the key of authority.root is bound to RSASSA-PSS, and may sign nothing without it" in planned.out
+        assert "the key of authority.root is bound to RSASSA-PSS, and may make no other signature" in planned.out
         assert "write `rsa_pss: true` beside it" in planned.out
     here.write(site)
     assert here.run("apply", "site.yaml", "--yes").status == 0

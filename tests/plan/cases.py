@@ -43,6 +43,7 @@ from pkiplan.model.keys import (
     KeyForm,
     MlDsaKeySpec,
     OtherKey,
+    PssBond,
     RsaKeySpec,
 )
 from pkiplan.model.names import (
@@ -1286,7 +1287,7 @@ row(
 )
 row(
     "a leaf that a key bound to RSASSA-PSS would sign without it is blocked",
-    after(70, finds_key(ISSUING, is_bound_to_pss=True)),
+    after(70, finds_key(ISSUING, pss_bond=PssBond())),
     BLOCKED,
     R.KEY_BOUND_TO_PSS,
     R.RENEWAL_DUE,
@@ -1294,15 +1295,29 @@ row(
 )
 row(
     "the certificate of an encrypted key tells that it is bound to RSASSA-PSS",
-    after(70, finds_key(ISSUING, spki_sha256=None, spec=None), finds(ISSUING, key_is_bound_to_pss=True)),
+    after(70, finds_key(ISSUING, spki_sha256=None, spec=None), finds(ISSUING, key_pss_bond=PssBond())),
     BLOCKED,
     R.KEY_BOUND_TO_PSS,
     R.RENEWAL_DUE,
     also=of_leaves(BLOCKED, WEB) | {LEGACY: KEEP},
 )
 row(
+    "a leaf that a key bound to RSASSA-PSS over one hash would sign over another is blocked",
+    in_turn(finds_key(ISSUING, pss_bond=PssBond("sha512")), declares(rsa_pss=True, validity=days(60))),
+    BLOCKED,
+    R.KEY_BOUND_TO_PSS,
+    R.LIFETIME_CHANGED,
+)
+row(
+    "a leaf that a key bound to parameters of RSASSA-PSS that are not ours would sign is blocked",
+    in_turn(finds_key(ISSUING, pss_bond=PssBond("sha256", is_usual=False)), declares(rsa_pss=True, validity=days(60))),
+    BLOCKED,
+    R.KEY_BOUND_TO_PSS,
+    R.LIFETIME_CHANGED,
+)
+row(
     "what signs itself with a key bound to RSASSA-PSS but without it is blocked",
-    in_turn(finds_key(ROOT, is_bound_to_pss=True), declares(ROOT, validity=days(3000))),
+    in_turn(finds_key(ROOT, pss_bond=PssBond()), declares(ROOT, validity=days(3000))),
     BLOCKED,
     R.KEY_BOUND_TO_PSS,
     R.LIFETIME_CHANGED,
@@ -1310,7 +1325,7 @@ row(
 )
 row(
     "a bound key that is replaced stands in nobody's way",
-    finds_key(LEGACY, is_bound_to_pss=True),
+    finds_key(LEGACY, pss_bond=PssBond()),
     REKEY,
     R.REQUESTED,
     address=LEGACY,

@@ -13,6 +13,14 @@ from pkiplan.x509 import der
 from pkiplan.x509.keys import PrivateKey, spki_der
 
 RSASSA_PSS = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.113549.1.1.10"))
+# RFC 4055, 3.1: the hash and MGF1 with it, the salt as long as the hash.
+RSASSA_PSS_SHA512 = der.encode(
+    der.SEQUENCE,
+    der.encode_oid("1.2.840.113549.1.1.10"),
+    bytes.fromhex(
+        "3034a00f300d06096086480165030402030500a11c301a06092a864886f70d010108300d06096086480165030402030500a203020140"
+    ),
+)
 RSA_WITHOUT_NULL = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.113549.1.1.1"))
 # RFC 3279, 2.2.3 and 2.2.1.
 SHA1_WITH_ECDSA = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.10045.4.1"))

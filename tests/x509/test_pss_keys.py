@@ -5,14 +5,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pkiplan.model.keys import RsaKeySpec
+from pkiplan.model.keys import PssBond, RsaKeySpec
 from pkiplan.x509 import der
 from pkiplan.x509.keys import spki_der
 from pkiplan.x509.parse import certificate_facts
 from pkiplan.x509.private_keys import open_as_pkcs8, pem_block, plain_pkcs8
-from pkiplan.x509.pss_keys import is_bound_to_pss
+from pkiplan.x509.pss_keys import RSASSA_PSS_OID, bond_of
 from tests.x509.chains import Workshop
-from tests.x509.other_encodings import RSA_WITHOUT_NULL, RSASSA_PSS, with_algorithm, written_otherwise
+from tests.x509.other_encodings import (
+    RSA_WITHOUT_NULL,
+    RSASSA_PSS,
+    RSASSA_PSS_SHA512,
+    with_algorithm,
+    written_otherwise,
+)
 from tests.x509.values import NO_FILE, key_for
 
 KEY = key_for(RsaKeySpec(2048))
@@ -51,16 +57,35 @@ def bound_request() -> bytes:
     ],
 )
 def test_a_bond_is_seen(pem: bytes, is_bound: bool) -> None:
-    assert is_bound_to_pss(pem) is is_bound
+    assert bond_of(pem) == (PssBond() if is_bound else None)
 
 
 def test_a_certificate_tells_that_its_key_is_bound() -> None:
     free = Workshop().root(key=KEY).certificate
-    for written, is_bound in ((RSASSA_PSS, True), (RSA_WITHOUT_NULL, False)):
+    for written, bond in ((RSASSA_PSS, PssBond()), (RSA_WITHOUT_NULL, None), (RSASSA_PSS_SHA512, PssBond("sha512"))):
         certificate = written_otherwise(free, KEY, with_algorithm(written))
 
-        assert certificate_facts(certificate, file=NO_FILE).key_is_bound_to_pss is is_bound
-    assert not certificate_facts(free, file=NO_FILE).key_is_bound_to_pss
+        assert certificate_facts(certificate, file=NO_FILE).key_pss_bond == bond
+    assert certificate_facts(free, file=NO_FILE).key_pss_bond is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "bond"),
+    [
+        pytest.param("3000", PssBond("sha1"), id="all that is left out"),
+        pytest.param("3005a203020115", PssBond("sha1", is_usual=False), id="a longer salt"),
+        pytest.param("300fa00d300b0609608648016503040201", PssBond("sha256", is_usual=False), id="MGF1 with SHA-1"),
+        pytest.param(
+            "300fa00d300b060960864801650304020a",
+            PssBond("algorithm 2.16.840.1.101.3.4.2.10", is_usual=False),
+            id="another hash",
+        ),
+    ],
+)
+def test_the_parameters_of_a_bond_are_read(parameters: str, bond: PssBond) -> None:
+    algorithm = der.encode(der.SEQUENCE, der.encode_oid(RSASSA_PSS_OID), bytes.fromhex(parameters))
+
+    assert bond_of(pem_block(b"PUBLIC KEY", with_algorithm(algorithm)(KEY))) == bond
 
 
 def test_a_plain_key_keeps_its_bond_when_it_is_served() -> None:
