@@ -54,13 +54,22 @@ class LostAuthorities:
         """
         witnesses: dict[str, str] = {}
         for resource in self._site:
-            above = resource.issuer
+            below = resource
             for _ in range(_chain_length(self._observed.of(resource.address))):
-                if above is None:
+                above = self._site.issuer_of(below)
+                if above is None or self._is_from_another(below, above):
                     break
-                witnesses.setdefault(above, resource.address)
-                above = self._site.resources[above].issuer
+                witnesses.setdefault(above.address, resource.address)
+                below = above
         return witnesses
+
+    def _is_from_another(self, resource: Resource, issuer: Resource) -> bool:
+        """Tell whether a certificate that is there was issued by another authority than is declared now.
+
+        Then what stands in the chains beneath it is not what is declared either.
+        """
+        found = self._observed.of(resource.address).certificate
+        return isinstance(found, Found) and found.value.issuer != issuer.subject
 
 
 def _chain_length(found: ObservedResource) -> int:

@@ -80,6 +80,7 @@ from tests.plan.sites import (
 WEB, API, LEGACY, GIVEN, ADOPTED = (f"certificate.{n}" for n in ("web", "api", "legacy", "given", "adopted"))
 DEEP, SUB = "certificate.deep", "authority.sub"
 ROOT, ISSUING, OTHER = "authority.root", "authority.issuing", "authority.other"
+NEW_ROOT, NEW_ISSUING = "authority.new_root", "authority.new_issuing"
 PRIVATE = FileAttributes(mode=0o600)
 PASSPHRASE = (EnvSecret("KEY_PASSPHRASE"),)
 OLDER = EnvSecret("OLDER_PASSPHRASE")
@@ -337,6 +338,13 @@ def gone(address: str) -> Mutation:
 def has_sub_authority(world: World) -> None:
     world.site = with_sub_authority(world.site)
     world.apply()
+
+
+def is_moved_beneath_new_ones(world: World) -> None:
+    new = authority("new_root"), authority("new_issuing", "new_root")
+    resources = {one.address: one for one in new}
+    world.site = replace(world.site, resources={**resources, **world.site.resources})
+    declares(issuer=NEW_ISSUING)(world)
 
 
 def applied(change: Mutation, number: float = 0) -> Mutation:
@@ -1172,6 +1180,13 @@ row(
         WEB: CREATE,
     },
     allow=(ROOT, ISSUING, SUB),
+)
+row(
+    "a leaf moved beneath a new root and a new authority is no witness that they were there",
+    is_moved_beneath_new_ones,
+    MODIFY,
+    R.ISSUER_CHANGED,
+    also={NEW_ROOT: CREATE, NEW_ISSUING: CREATE},
 )
 row(
     "an authority wholly gone of which nothing exists is created",
