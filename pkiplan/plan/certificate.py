@@ -16,12 +16,11 @@ from pkiplan.model.extensions import (
     SubjectAltName,
 )
 from pkiplan.model.keys import RsaKeySpec
-from pkiplan.model.names import DistinguishedName, NameAttribute
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.model.validity import INCLUSIVE_SECOND, renewal_window
 from pkiplan.plan.changes import Action, FieldChange, Finding, Reason
-from pkiplan.plan.comparable import comparable
+from pkiplan.plan.comparable import comparable, is_same_name
 from pkiplan.plan.descriptions import (
     day,
     declared_lifetime,
@@ -64,17 +63,12 @@ def version(_: Resource, found: ObservedCertificate, __: Context) -> Differences
 
 def subject(resource: Resource, found: ObservedCertificate, _: Context) -> Differences:
     """Find another subject; the order of its attributes counts."""
-    if resource.subject == found.subject or _as_sequence(resource.subject) == _as_sequence(found.subject):
+    if is_same_name(resource.subject, found.subject):
         return SAME
     before, after = str(found.subject), str(resource.subject)
     return differs(
         Action.MODIFY, Reason.SUBJECT_CHANGED, f"subject {before} → {after}", FieldChange("subject", before, after)
     )
-
-
-def _as_sequence(name: DistinguishedName) -> list[frozenset[NameAttribute]]:
-    """Give a name as it is compared: a sequence of sets (X.501, 9.2)."""
-    return [frozenset(rdn) for rdn in name.rdns]
 
 
 def extensions(resource: Resource, found: ObservedCertificate, _: Context) -> Differences:

@@ -16,11 +16,17 @@ from pkiplan.model.extensions import (
     SubjectInfoAccess,
     TlsFeature,
 )
+from pkiplan.model.names import DistinguishedName
 
 
 def comparable(value: object) -> object:
     """Give an extension by its criticality and its value, sets as sets; anything else as it is."""
     return (value.oid, value.critical, _as_set(value.value)) if isinstance(value, Extension) else value
+
+
+def is_same_name(one: DistinguishedName, other: DistinguishedName) -> bool:
+    """Tell whether two names are the same sequence of sets (X.501, 9.2)."""
+    return one == other or [frozenset(rdn) for rdn in one.rdns] == [frozenset(rdn) for rdn in other.rdns]
 
 
 def _as_set(value: ExtensionValue) -> object:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pkiplan.model.observed import Found, Missing, ObservedResource, ObservedState, Unreadable
 from pkiplan.model.resource import CHAIN_FILE, FULLCHAIN_FILE, Resource
 from pkiplan.model.site import Site
+from pkiplan.plan.comparable import is_same_name
 
 
 class LostAuthorities:
@@ -29,7 +30,7 @@ class LostAuthorities:
         unread: list[str] = []
         for resource in self._issued.get(authority.address, ()):
             match self._observed.of(resource.address).certificate:
-                case Found(value=certificate) if certificate.issuer == authority.subject:
+                case Found(value=certificate) if is_same_name(certificate.issuer, authority.subject):
                     issued.append(resource.address)
                 case Missing() if resource.address in self._witnesses:
                     chained.append(f"{resource.address} (in the chain of {self._witnesses[resource.address]})")
@@ -69,7 +70,7 @@ class LostAuthorities:
         Then what stands in the chains beneath it is not what is declared either.
         """
         found = self._observed.of(resource.address).certificate
-        return isinstance(found, Found) and found.value.issuer != issuer.subject
+        return isinstance(found, Found) and not is_same_name(found.value.issuer, issuer.subject)
 
 
 def _chain_length(found: ObservedResource) -> int:

@@ -1182,6 +1182,20 @@ row(
     allow=(ROOT, ISSUING, SUB),
 )
 row(
+    "an authority wholly gone is known by its subject in whatever order an RDN of several attributes is read",
+    in_turn(
+        applied(declares(ISSUING, subject=MULTI_VALUED)),
+        *(finds(leaf, issuer=MULTI_VALUED_TURNED) for leaf in LEAVES),
+        gone(ISSUING),
+    ),
+    REKEY,
+    R.KEY_MISSING,
+    R.MISSING,
+    address=ISSUING,
+    also=of_leaves(MODIFY),
+    allow=(ISSUING,),
+)
+row(
     "a leaf moved beneath a new root and a new authority is no witness that they were there",
     is_moved_beneath_new_ones,
     MODIFY,
