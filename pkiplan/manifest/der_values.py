@@ -46,38 +46,13 @@ def der_text(text: str) -> bytes:
 
 
 def _is_one_value(data: bytes) -> bool:
-    """Tell whether bytes are exactly one value of DER, as far as tags and lengths go (X.690, 10.1)."""
-    return bool(data) and _end_of_value(data, 0, len(data), 0) == len(data)
+    from pkiplan.x509 import der
 
-
-def _end_of_value(data: bytes, start: int, limit: int, depth: int) -> int:
-    """Return where the value that begins at `start` ends, or -1 when it is damaged."""
-    at = start + 2
-    if at > limit or depth > 50:
-        return -1
-    if data[start] & 0x1F == 0x1F:  # a tag number of several bytes
-        while at <= limit and data[at - 1] & 0x80:
-            at += 1
-        at += 1
-        if at > limit:
-            return -1
-    length = data[at - 1]
-    if length & 0x80:
-        count = length & 0x7F
-        digits = data[at : at + count]
-        length = int.from_bytes(digits, "big")
-        if not 0 < count <= 4 or len(digits) < count or digits[0] == 0 or length < 0x80:
-            return -1
-        at += count
-    end = at + length
-    if end > limit:
-        return -1
-    if data[start] & 0x20:  # constructed: what is inside must be values, too
-        while at < end:
-            at = _end_of_value(data, at, end, depth + 1)
-            if at < 0:
-                return -1
-    return end
+    try:
+        der.single(data)
+    except der.DerError:
+        return False
+    return True
 
 
 def asn1_text(text: str) -> tuple[bytes, str]:

@@ -24,6 +24,8 @@ def is_der(value: bytes) -> bool:
 def _walk(element: der.Tlv, depth: int) -> None:
     if depth > _DEEPEST:
         raise der.DerError("nested too deep")
+    if not _has_shortest_head(element):
+        raise der.DerError("a tag or a length of more octets than it takes")
     is_universal = element.tag & 0xC0 == 0 and element.tag & 0x1F != 0x1F
     if element.tag & _CONSTRUCTED:
         if is_universal and element.tag not in _SEQUENCES:
@@ -32,6 +34,19 @@ def _walk(element: der.Tlv, depth: int) -> None:
             _walk(child, depth + 1)
     elif is_universal and not _FORMS.get(element.tag, _anything)(element.content):
         raise der.DerError(f"tag {element.tag:#04x} with what is none of its values")
+
+
+def _has_shortest_head(element: der.Tlv) -> bool:
+    """Tell whether tag and length take as few octets as they can (8.1.2.2, 8.1.2.4.2 and 10.1)."""
+    head = element.encoded[: len(element.encoded) - len(element.content)]
+    of_tag = 1
+    if element.tag & 0x1F == 0x1F:
+        of_tag += next(at for at in range(1, len(head)) if not head[at] & 0x80)
+        if head[1] == 0x80 or (of_tag == 2 and head[1] < 0x1F):
+            return False
+    size = len(element.content)
+    of_length = 1 if size < 0x80 else 1 + (size.bit_length() + 7) // 8
+    return len(head) == of_tag + of_length
 
 
 def _anything(_: bytes) -> bool:

@@ -19,9 +19,16 @@ DER = [
     ("a tag of several octets", "9f2a0105"),
     ("a tag of several octets inside", "3005 bf2a02 0500"),
     ("anything under a tag of one's own", "8003ffffff"),
+    ("a length that needs an octet of its own", "048180" + "61" * 128),
+    ("the least tag of several octets", "9f1f00"),
 ]
 OTHERWISE = [
     ("nothing", ""),
+    ("a length that needs no octet of its own", "3081030201ff"),
+    ("one of them, inside", "3004 02810105"),
+    ("a length with a zero too many", "04820080" + "61" * 128),
+    ("a tag that fits into one octet", "9f1e00"),
+    ("a tag with a zero too many", "9f802a00"),
     ("two values", "05000500"),
     ("a length that does not fit", "0402aa"),
     ("a tag that has no end", "9fffff"),
