@@ -12,9 +12,10 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+
+from pkiplan.apply.paths_in_errors import naming_paths, with_path
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,38 +27,6 @@ _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
 
 # Nothing of ours has that name. Any other failure to look does not mean that nothing is there.
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _naming(call: Callable[P, T]) -> Callable[P, T]:
-    """Name the whole path in what a call raises, which knows an open directory and at most a name in it."""
-
-    @functools.wraps(call)
-    def named(*arguments: P.args, **named_arguments: P.kwargs) -> T:
-        try:
-            return call(*arguments, **named_arguments)
-        except OSError as error:
-            raise _with_path(error, *arguments[:2]) from None
-
-    return named
-
-
-def _with_path(error: OSError, directory: object, name: object = None) -> OSError:
-    if not os.path.isabs(str(error.filename)):
-        error.filename = path_of(directory, name if isinstance(name, str) else ".")
-    return error
-
-
-def path_of(directory: object, name: str) -> str:
-    """Return the whole path of a name in an open directory, for people; the name alone where that is not known."""
-    try:
-        path = os.readlink(f"/proc/self/fd/{directory}")
-    except OSError:
-        return name
-    return path if name == "." else f"{path}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +52,7 @@ def open_directory(name: str, parent: int | None = None) -> int:
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
     except OSError as error:
-        raise _with_path(error, parent, name) from None
+        raise with_path(error, parent, name) from None
 
 
 def enter(parent: int, name: str) -> int:
@@ -101,7 +70,7 @@ def close(descriptor: int) -> None:
     os.close(descriptor)
 
 
-@_naming
+@naming_paths
 def make_directory(parent: int, name: str, mode: int = 0o700) -> bool:
     """Make a directory with this very mode, whatever the umask; return whether it was not there before."""
     try:
@@ -139,7 +108,7 @@ def make_path(path: str, mode: int) -> None:
         os.close(descriptor)
 
 
-@_naming
+@naming_paths
 def set_directory_placement(parent: int, name: str, placement: Placement) -> None:
     """Give a directory its mode and group, where it has others."""
     with _opened(parent, name, _DIRECTORY) as descriptor:
@@ -151,7 +120,7 @@ def set_directory_placement(parent: int, name: str, placement: Placement) -> Non
             os.fchmod(descriptor, placement.mode)
 
 
-@_naming
+@naming_paths
 def widen_directory(descriptor: int, mode: int) -> None:
     """Add permissions to an open directory, where it lacks them."""
     before = stat.S_IMODE(os.fstat(descriptor).st_mode)
@@ -159,7 +128,7 @@ def widen_directory(descriptor: int, mode: int) -> None:
         os.fchmod(descriptor, before | mode)
 
 
-@_naming
+@naming_paths
 def create_file(parent: int, name: str, content: bytes, placement: Placement) -> None:
     """Write a new file that at no instant is more open than it shall be, and read it back; it is not synced yet."""
     # A file that will be given away is the process's own alone until it is.
@@ -189,7 +158,7 @@ def _fill(descriptor: int, content: bytes, placement: Placement) -> None:
         os.fchmod(descriptor, placement.mode)
 
 
-@_naming
+@naming_paths
 def append(parent: int, name: str, content: bytes, placement: Placement) -> None:
     """Add to the end of a file in one write, and make the file where there is none; it is not synced yet."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -209,14 +178,14 @@ def append(parent: int, name: str, content: bytes, placement: Placement) -> None
         os.close(descriptor)
 
 
-@_naming
+@naming_paths
 def shorten(parent: int, name: str, size: int) -> None:
     """Cut off what stands in a file after so many bytes."""
     with _opened(parent, name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC) as descriptor:
         os.ftruncate(descriptor, size)
 
 
-@_naming
+@naming_paths
 def read_file(parent: int, name: str, limit: int) -> bytes:
     """Read a regular file that is no link."""
     with _opened(parent, name, _READ) as descriptor:
@@ -233,7 +202,7 @@ def read_file(parent: int, name: str, limit: int) -> bytes:
         return b"".join(parts)
 
 
-@_naming
+@naming_paths
 def link_or_copy(source: int, source_name: str, target: int, target_name: str, limit: int) -> None:
     """Put a file in a second place: by a hard link, else by a copy with the same mode."""
     try:
@@ -242,7 +211,7 @@ def link_or_copy(source: int, source_name: str, target: int, target_name: str, l
         if error.errno == errno.ENOENT:
             raise  # the source is gone
         if error.errno not in _NO_LINKS:
-            raise _with_path(error, target, target_name) from None
+            raise with_path(error, target, target_name) from None
     else:
         return
     facts = os.stat(source_name, dir_fd=source, follow_symlinks=False)
@@ -250,13 +219,13 @@ def link_or_copy(source: int, source_name: str, target: int, target_name: str, l
     create_file(target, target_name, content, Placement(stat.S_IMODE(facts.st_mode)))
 
 
-@_naming
+@naming_paths
 def make_link(parent: int, name: str, target: str) -> None:
     """Make a symbolic link where nothing is."""
     os.symlink(target, name, dir_fd=parent)
 
 
-@_naming
+@naming_paths
 def replace_link(parent: int, name: str, target: str, temporary: str) -> None:
     """Make a name a symbolic link in one step, whatever file or link it was before."""
     with contextlib.suppress(FileNotFoundError):
@@ -265,20 +234,20 @@ def replace_link(parent: int, name: str, target: str, temporary: str) -> None:
     os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
 
 
-@_naming
+@naming_paths
 def rename(parent: int, old: str, new: str, new_parent: int | None = None) -> None:
     """Rename in one step; a file of the new name is replaced."""
     os.rename(old, new, src_dir_fd=parent, dst_dir_fd=parent if new_parent is None else new_parent)
 
 
-@_naming
+@naming_paths
 def unlink(parent: int, name: str) -> None:
     """Remove a file or link; one that is gone already is no matter."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=parent)
 
 
-@_naming
+@naming_paths
 def remove_directory_if_empty(parent: int, name: str) -> None:
     """Remove a directory that holds nothing; leave any other."""
     try:
@@ -288,7 +257,7 @@ def remove_directory_if_empty(parent: int, name: str) -> None:
             raise
 
 
-@_naming
+@naming_paths
 def remove_tree(parent: int, name: str) -> None:
     """Remove a file, a link, or a directory with what it holds; links in it are removed, never followed."""
     try:
@@ -305,20 +274,20 @@ def remove_tree(parent: int, name: str) -> None:
         os.rmdir(name, dir_fd=parent)
 
 
-@_naming
+@naming_paths
 def sync_file(parent: int, name: str) -> None:
     """Put a file's content on the disk."""
     with _opened(parent, name, _READ) as descriptor:
         os.fsync(descriptor)
 
 
-@_naming
+@naming_paths
 def sync_directory(descriptor: int) -> None:
     """Put a directory's names on the disk."""
     os.fsync(descriptor)
 
 
-@_naming
+@naming_paths
 def sync_file_system(descriptor: int) -> bool:
     """Put everything on the disk that was written to the file system of an open directory, in one go.
 
@@ -335,7 +304,7 @@ def sync_file_system(descriptor: int) -> bool:
     return True
 
 
-@_naming
+@naming_paths
 def device_of(parent: int, name: str) -> int:
     """Return the number of the device that a name lies on."""
     return os.stat(name, dir_fd=parent, follow_symlinks=False).st_dev
@@ -352,13 +321,13 @@ def _syncfs_tells_errors() -> bool:
     return hasattr(ctypes.CDLL(None), "syncfs")
 
 
-@_naming
+@naming_paths
 def names_in(directory: int) -> list[str]:
     """List the names in an open directory, sorted."""
     return sorted(os.listdir(directory))
 
 
-@_naming
+@naming_paths
 def link_target(parent: int, name: str) -> str | None:
     """Return what a symbolic link holds, or None where nothing, or something else, has that name."""
     try:
@@ -369,7 +338,7 @@ def link_target(parent: int, name: str) -> str | None:
         raise
 
 
-@_naming
+@naming_paths
 def file_facts(parent: int, name: str) -> os.stat_result | None:
     """Return the facts of a name itself, not of what it may link to, or None where there is nothing."""
     try:

@@ -6,8 +6,8 @@ import hashlib
 
 from cryptography.x509 import Certificate
 
-from pkiplan.apply import filesystem
 from pkiplan.apply.file_writes import FileWrite
+from pkiplan.apply.paths_in_errors import path_of
 from pkiplan.apply.work import Work, exporting, naming_passphrases, read_absolute
 from pkiplan.cache.memory import KeyFacts
 from pkiplan.errors import PkiplanError
@@ -106,5 +106,5 @@ def is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:
 
 def _destination(key: ManagedKey, passphrase: bytes | None, parent: int, name: str) -> KeyDestination:
     # It is put on the disk with everything else of its group, before anything is switched.
-    path = filesystem.path_of(parent, name)
+    path = path_of(parent, name)
     return KeyDestination(path=path, storage=key, passphrase=passphrase, dir_fd=parent, sync=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pkiplan.apply import filesystem
+from pkiplan.apply.paths_in_errors import path_of
 from pkiplan.apply.results import Failed
 from pkiplan.errors import PkiplanError
 from pkiplan.plan.changes import Action
@@ -95,7 +96,7 @@ def test_authority_that_cannot_be_begun_is_no_failure_of_its_root(
     real = filesystem.make_directory
 
     def full(parent: int, name: str, mode: int = 0o700) -> bool:
-        if name == "newcerts" and filesystem.path_of(parent, ".").endswith("issuing"):
+        if name == "newcerts" and path_of(parent, ".").endswith("issuing"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
         return real(parent, name, mode)
 
