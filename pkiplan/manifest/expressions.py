@@ -386,12 +386,15 @@ def _check_node(node: nodes.Node) -> None:
         _check_call(node)
 
 
+# What templates elsewhere have a function for, and a manifest has another word.
+_FUNCTIONS_ELSEWHERE = {"range": "for elements with numbers write `for_each: {range: [1, N]}`"}
+
+
 def _check_call(node: nodes.Call) -> None:
     if not isinstance(node.node, nodes.Getattr):
         name = node.node.name if isinstance(node.node, nodes.Name) else "this"
-        raise ExpressionError(
-            f"`{name}` is no function of a manifest's expressions", f"filters: {listed(sorted(FILTERS))}"
-        )
+        hint = _FUNCTIONS_ELSEWHERE.get(name) or f"filters: {listed(sorted(FILTERS))}"
+        raise ExpressionError(f"`{name}` is no function of a manifest's expressions", hint)
     if node.node.attr not in TEXT_METHODS and node.node.attr not in MAP_METHODS:
         raise ExpressionError(
             f"unknown method {shown(node.node.attr)}", did_you_mean(node.node.attr, {**TEXT_METHODS, **MAP_METHODS})
