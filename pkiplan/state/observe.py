@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Learnt, Memory
+from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import (
     Found,
     Missing,
@@ -21,9 +22,10 @@ from pkiplan.model.observed import (
     ObservedState,
     Unreadable,
 )
-from pkiplan.model.resource import CNF_FILE, FULLCHAIN_FILE, Kind, Resource
+from pkiplan.model.resource import CERTIFICATE_FILE, CNF_FILE, FULLCHAIN_FILE, Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.model.tree import ARCHIVE_DIRECTORY, DATA_LINK, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
+from pkiplan.plan.files import file_attributes
 from pkiplan.state.inspect import (
     Candidate,
     Declared,
@@ -38,7 +40,7 @@ from pkiplan.state.inspect import (
 )
 from pkiplan.state.interrupted import read_journal
 from pkiplan.state.read import Reader, ResourceDirectory
-from pkiplan.state.regular_files import FileBytes
+from pkiplan.state.regular_files import FileBytes, called_as_declared
 from pkiplan.state.side_by_side import parts_of, side_by_side
 from pkiplan.state.unmanaged import find_unmanaged
 
@@ -180,7 +182,7 @@ class _Look:
         def read(name: str) -> Observation[FileBytes]:
             found = directory.read(name)
             digests.append(_digest(found))
-            return found
+            return called_as_declared(found, file_attributes(resource, name))
 
         key_bytes = read(resource.key.path)
         if isinstance(key_bytes, Missing) and not resource.is_authority:
@@ -279,7 +281,9 @@ def _earlier_ends(
 
     They lie in the archive; the index of who issued them tells it, too, where somebody has cleared the archive.
     """
-    archive = reader.names(f"{site.directory}/{ARCHIVE_DIRECTORY}/{Kind.AUTHORITY.value}")
+    # Where no certificate can be looked at, no end excuses one, and what hides them all hides the archive too.
+    is_anything_there = any(isinstance(resource.certificate, Found) for resource in resources.values())
+    archive = is_anything_there and reader.names(f"{site.directory}/{ARCHIVE_DIRECTORY}/{Kind.AUTHORITY.value}")
     ends: dict[str, frozenset[datetime]] = {}
     for authority in (resource for resource in site if resource.is_authority):
         found = _ends_in_index(authority, indexes.get(authority.issuer or "", ()))
@@ -288,7 +292,11 @@ def _earlier_ends(
             found.discard(current.value.not_after)
         place = f"{site.directory}/{archive_path(authority.kind, authority.id, authority.element)}"
         for entry in reader.names(place) if archive else ():
-            read = reader.read(f"{place}/{entry}/cert.pem", LARGEST_PEM)
+            path = f"{place}/{entry}/{CERTIFICATE_FILE}"
+            read = reader.read(path, LARGEST_PEM)
+            if isinstance(read, Unreadable) and not read.is_damaged:
+                # Without it, what was clamped to its end would be issued anew.
+                raise PkiplanError.of(f"cannot read {path}: {read.why}", code="unreadable-file")
             certificate = inspect_certificate(read, (), memory)
             if isinstance(certificate, Found):
                 found.add(certificate.value.not_after)

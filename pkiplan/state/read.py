@@ -78,8 +78,10 @@ class Reader:
     def names(self, path: str) -> tuple[str, ...]:
         """List what lies in a directory of the site, sorted; nothing where there is none."""
         opened = self._open_directory(path)
-        if not isinstance(opened, int):
+        if isinstance(opened, Missing):
             return ()
+        if isinstance(opened, Unreadable):
+            raise PkiplanError.of(f"cannot list {path}: {opened.why}", code="unreadable-directory")
         try:
             return tuple(sorted(os.listdir(opened)))
         except OSError as error:

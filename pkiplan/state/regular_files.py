@@ -8,9 +8,10 @@ import functools
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pkiplan.errors import system_words
+from pkiplan.model.keys import FileAttributes
 from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
 
 # O_NONBLOCK: a named pipe in the place of a file must not make `plan` wait for ever.
@@ -91,6 +92,42 @@ def _read_all(descriptor: int, expected: int, limit: int) -> bytes:
         if len(part) < wanted:
             break
     return b"".join(parts)
+
+
+def called_as_declared(found: Observation[FileBytes], declared: FileAttributes) -> Observation[FileBytes]:
+    """Call owner and group by their declared names where these are among the names of their numbers.
+
+    A user may have several names, and which one the system gives for a number says nothing about the file.
+    """
+    if (declared.owner is None and declared.group is None) or not isinstance(found, Found):
+        return found
+    facts = found.value.facts
+    named = replace(
+        facts,
+        owner=declared.owner if declared.owner and _user_number(declared.owner) == facts.uid else facts.owner,
+        group=declared.group if declared.group and _group_number(declared.group) == facts.gid else facts.group,
+    )
+    return Found(FileBytes(named, found.value.content))
+
+
+@functools.lru_cache(maxsize=64)
+def _user_number(name: str) -> int | None:
+    import pwd
+
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _group_number(name: str) -> int | None:
+    import grp
+
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
 
 
 @functools.lru_cache(maxsize=64)

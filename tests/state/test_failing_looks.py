@@ -66,5 +66,5 @@ def test_look_that_fails_is_no_crash_and_finds_nothing_missing(
             told.add(str(problem))
 
     assert {"open", "read", "fstat", "readlink", "listdir", "scandir"} <= set(whole.looks)
-    assert {each.partition("/")[0] for each in told} == {"cannot list "}
+    assert {each.partition("/")[0] for each in told} <= {"cannot list ", "cannot read "}
     assert all(os.strerror(error).lower() in each for each in told), told

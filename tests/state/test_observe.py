@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -244,6 +246,41 @@ def test_the_ends_of_replaced_authorities_come_from_the_archive(bench: Workbench
     bench.applied(PlanOptions(replace=("authority.issuing",)), now=NOW + timedelta(days=1))
 
     assert bench.observe().state.earlier_ends == {"authority.issuing": {before}}
+
+
+@pytest.mark.parametrize("level", ["archive", "authority", "issuing", "entry", "cert.pem"])
+def test_an_archive_that_cannot_be_opened_is_told_and_not_taken_for_empty(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    bench.applied(PlanOptions(replace=("authority.issuing",)), now=NOW + timedelta(days=1))
+    (entry,) = (bench.tree / "archive/authority/issuing").iterdir()
+    refused = entry.name if level == "entry" else level
+    real, is_in_archive = os.open, [False]
+
+    def refusing(path: Any, *arguments: Any, **named: Any) -> int:
+        is_in_archive[0] = path == "archive" or (is_in_archive[0] and path != "authorities")
+        if path == refused and is_in_archive[0]:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr("pkiplan.state.read.os.open", refusing)
+
+    with pytest.raises(PkiplanError, match=r"cannot (list|read) .*archive/authority.*: permission denied"):
+        bench.observe()
+
+
+@pytest.mark.parametrize("kind", ["owner", "group"])
+def test_owner_and_group_are_compared_by_number_whatever_their_number_is_called_first(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Two names may share a number, and the system gives the first of them."""
+    bench.write(SMALL_SITE + f"    {kind}: alias\n    key: {{type: ecdsa, {kind}: alias}}\n")
+    monkeypatch.setattr("pwd.getpwnam", lambda name: SimpleNamespace(pw_uid={"alias": os.geteuid()}[name]))
+    monkeypatch.setattr("grp.getgrnam", lambda name: SimpleNamespace(gr_gid={"alias": os.getegid()}[name]))
+
+    bench.applied()
+
+    assert bench.actions() == {}
 
 
 def test_a_cache_spares_all_parsing_and_changes_no_answer(
