@@ -7,9 +7,13 @@ a secret out of the argument list, and those that systemd, Ansible and git know 
 from __future__ import annotations
 
 import os
+import select
 import stat
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.errors import SecretError, system_words
@@ -23,10 +27,19 @@ from pkiplan.model.secret_references import (
     SystemdSecret,
 )
 
+if TYPE_CHECKING:
+    from subprocess import Popen
+
 # OpenSSL reads a passphrase into a buffer of 1024 bytes (PEM_BUFSIZE): a longer one could not be used with it.
 LONGEST_SECRET = 1024
-# A password manager may ask a person to touch a token; a hanging one must not hang a scheduled run for ever.
-COMMAND_SECONDS = 60.0
+# A password manager may ask a person to touch a token; a hanging one must not hang a scheduled run for ever. The same
+# holds for whoever writes into a pipe.
+ANSWER_SECONDS = 60.0
+# Whatever a command says after the passphrase is passed over; more than this no command that gives one has to say.
+MOST_OUTPUT = 1 << 20
+
+# So long the end of a command, whose output somebody else holds open, may go unnoticed.
+_POLL_SECONDS = 0.02
 
 Prompt = Callable[[str], str]
 
@@ -35,10 +48,11 @@ class SecretResolver:
     """Turn references into secrets, each asked for once; what was resolved shows in no `repr`.
 
     `environment` is where variables are looked up. `prompt` asks a person at a terminal, None where nobody can
-    answer. `warn` is told what is doubtful about a source, such as a file that others can read.
+    answer. `warn` is told what is doubtful about a source, such as a file that others can read. `while_waiting` is
+    entered while a person, a command or a pipe is waited for, each for `answer_seconds` at most but for the person.
     """
 
-    __slots__ = ("_command_seconds", "_environment", "_known", "_lock", "_prompt", "_warn")
+    __slots__ = ("_answer_seconds", "_environment", "_known", "_lock", "_prompt", "_warn", "_while_waiting")
 
     def __init__(
         self,
@@ -46,12 +60,14 @@ class SecretResolver:
         prompt: Prompt | None = None,
         *,
         warn: Callable[[Diagnostic], None] | None = None,
-        command_seconds: float = COMMAND_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+        while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._environment = environment
         self._prompt = prompt
         self._warn = warn
-        self._command_seconds = command_seconds
+        self._answer_seconds = answer_seconds
+        self._while_waiting = while_waiting
         self._known: dict[tuple[SecretReference, str], bytes] = {}
         self._lock = threading.Lock()
 
@@ -65,7 +81,7 @@ class SecretResolver:
         with self._lock:
             known = self._known.get(key)
             if known is None:
-                known = self._known[key] = self._checked(reference, self._ask(reference, base))
+                known = self._known[key] = self._checked(reference, self._waited_for(reference, base))
             return known
 
     def resolve_all(self, references: Sequence[SecretReference], *, base: str) -> tuple[bytes, ...]:
@@ -86,6 +102,10 @@ class SecretResolver:
         with self._lock:
             self._known.clear()
 
+    def _waited_for(self, reference: SecretReference, base: str) -> bytes:
+        with self._while_waiting():
+            return self._ask(reference, base)
+
     def _ask(self, reference: SecretReference, base: str) -> bytes:
         match reference:
             case EnvSecret(name=name):
@@ -97,7 +117,7 @@ class SecretResolver:
             case PromptSecret(text=text):
                 return self._from_prompt(reference, text)
             case FdSecret(number=number):
-                return _from_descriptor(reference, number)
+                return self._from_descriptor(reference, number)
             case SystemdSecret(name=name):
                 return self._from_systemd(reference, name)
 
@@ -135,7 +155,9 @@ class SecretResolver:
                         hint=f"chmod 600 {path}",
                     )
                 )
-            return _first_line(_read_some(descriptor))
+            return self._first_line_of(descriptor)
+        except TimeoutError:
+            raise self._late(reference) from None
         except OSError as error:
             raise _error(reference, f"cannot read {path}: {_reason(error)}") from None
         finally:
@@ -146,24 +168,29 @@ class SecretResolver:
 
         try:
             # What the command says on stderr is thrown away: a tool that complains may quote the secret.
-            done = subprocess.run(  # noqa: S603 - the manifest's author asks for this command; there is no shell
+            with subprocess.Popen(  # noqa: S603 - the manifest's author asks for this command; there is no shell
                 argv,
                 cwd=base,
                 env=dict(self._environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                timeout=self._command_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise _error(reference, f"gave no answer within {self._command_seconds:g} s") from None
+            ) as process:
+                try:
+                    output = _output_of(process, time.monotonic() + self._answer_seconds)
+                except BaseException:
+                    process.kill()
+                    raise
+        except TimeoutError:
+            raise self._late(reference) from None
         except (OSError, ValueError) as error:
             raise _error(reference, f"cannot be run: {_reason(error)}") from None
-        if done.returncode != 0:
-            how = f"exit status {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
+        if output is None:
+            raise _error(reference, f"it writes more than {MOST_OUTPUT >> 20} MiB, so it was ended")
+        if process.returncode != 0:
+            how = f"exit status {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
             raise _error(reference, f"failed with {how}; its output is not shown, it may hold the secret")
-        return _first_line(done.stdout)
+        return _first_line(output)
 
     def _from_prompt(self, reference: SecretReference, text: str) -> bytes:
         if self._prompt is None:
@@ -191,29 +218,82 @@ class SecretResolver:
         except OSError as error:
             raise _error(reference, f"cannot read {path}: {_reason(error)}") from None
         try:
-            return _first_line(_read_some(descriptor))
+            return self._first_line_of(descriptor)
         except OSError as error:
             raise _error(reference, f"cannot read {path}: {_reason(error)}") from None
         finally:
             os.close(descriptor)
 
+    def _from_descriptor(self, reference: SecretReference, number: int) -> bytes:
+        try:
+            return self._first_line_of(number)
+        except TimeoutError:
+            raise self._late(reference) from None
+        except OSError as error:
+            raise _error(reference, f"cannot read file descriptor {number}: {_reason(error)}") from None
 
-def _from_descriptor(reference: SecretReference, number: int) -> bytes:
+    def _first_line_of(self, descriptor: int) -> bytes:
+        return _first_line(_read_some(descriptor, time.monotonic() + self._answer_seconds))
+
+    def _late(self, reference: SecretReference) -> SecretError:
+        return _error(reference, f"gave no answer within {self._answer_seconds:g} s")
+
+
+def _output_of(process: Popen[bytes], until: float) -> bytes | None:
+    """Read what a command writes, keep the beginning, and wait for its end; None when it writes too much.
+
+    A child of the command that lives on, such as an agent, may hold its output open: the command's own end counts.
+    Raises TimeoutError when it is late.
+    """
+    from subprocess import TimeoutExpired
+
+    assert process.stdout is not None
+    descriptor, kept, length = process.stdout.fileno(), b"", 0
+    while True:
+        has_ended = process.poll() is not None
+        if _is_readable(descriptor, 0 if has_ended else _POLL_SECONDS):
+            part = os.read(descriptor, 1 << 16)
+            kept, length = (kept + part)[: LONGEST_SECRET + 3], length + len(part)
+            if length > MOST_OUTPUT:
+                process.kill()
+                return None
+            if not part:
+                break
+        elif has_ended:
+            return kept
+        if time.monotonic() >= until:
+            raise TimeoutError
     try:
-        return _first_line(_read_some(number))
-    except OSError as error:
-        raise _error(reference, f"cannot read file descriptor {number}: {_reason(error)}") from None
+        process.wait(max(0.0, until - time.monotonic()))
+    except TimeoutExpired:
+        raise TimeoutError from None
+    return kept
 
 
-def _read_some(descriptor: int) -> bytes:
-    """Read up to a little more than the longest secret with its line end."""
+def _read_some(descriptor: int, until: float) -> bytes:
+    """Read up to a little more than the longest secret with its line end; raise TimeoutError when it is late.
+
+    Into a pipe, such as a shell's `<(…)`, somebody may not have written yet, or not even opened it.
+    """
     found = b""
     while len(found) <= LONGEST_SECRET + 2 and b"\n" not in found:
-        part = os.read(descriptor, LONGEST_SECRET + 3)
+        if not _is_readable(descriptor, until - time.monotonic()):
+            raise TimeoutError
+        try:
+            part = os.read(descriptor, LONGEST_SECRET + 3)
+        except BlockingIOError:
+            continue
         if not part:
             break
         found += part
     return found
+
+
+def _is_readable(descriptor: int, seconds: float) -> bool:
+    """Wait until something, or the end, can be read."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(max(0.0, seconds) * 1000))
 
 
 def _first_line(text: bytes) -> bytes:

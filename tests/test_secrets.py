@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,11 +81,50 @@ def test_a_command_is_told_about_without_its_output(code: str, told: str, capfd:
 
 
 def test_a_command_that_hangs_is_ended() -> None:
-    resolver = SecretResolver({}, command_seconds=0.3)
+    resolver = SecretResolver({}, answer_seconds=0.3)
     begun = time.monotonic()
 
     with pytest.raises(SecretError, match=r"no answer within 0\.3 s"):
         resolver.resolve(CommandSecret((sys.executable, "-c", "import time; time.sleep(30)")), base="/")
+
+    assert time.monotonic() - begun < 10
+
+
+def test_a_command_that_never_ends_to_write_is_ended_at_once_and_fills_no_memory() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(SecretError, match="writes more than 1 MiB"):
+        SecretResolver({}, answer_seconds=30).resolve(CommandSecret(("cat", "/dev/zero")), base="/")
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
+
+
+def test_a_command_has_answered_when_it_ends_though_a_child_of_it_lives_on() -> None:
+    begun = time.monotonic()
+
+    assert resolve(CommandSecret(("sh", "-c", "sleep 9 & echo hunter2"))) == b"hunter2"
+    assert time.monotonic() - begun < 8
+
+
+def test_a_command_that_closes_its_output_is_waited_for() -> None:
+    with pytest.raises(SecretError, match="exit status 4"):
+        resolve(CommandSecret(("sh", "-c", "echo hunter2; exec >&-; sleep 0.2; exit 4")))
+
+
+def test_a_command_that_closes_its_output_and_hangs_is_ended() -> None:
+    resolver = SecretResolver({}, answer_seconds=0.3)
+
+    with pytest.raises(SecretError, match=r"no answer within 0\.3 s"):
+        resolver.resolve(CommandSecret(("sh", "-c", "exec >&-; exec sleep 30")), base="/")
+
+
+def test_a_command_is_ended_when_waiting_for_it_is() -> None:
+    """What a signal's handler raises, for one."""
+    threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()
+    begun = time.monotonic()
+
+    with pytest.raises(KeyboardInterrupt):
+        resolve(CommandSecret(("sleep", "30")))
 
     assert time.monotonic() - begun < 10
 
@@ -121,6 +164,37 @@ def test_a_descriptor_is_read_once() -> None:
 
     assert [resolver.resolve(FdSecret(reading), base="/") for _ in range(2)] == [b"hunter2"] * 2
     os.close(reading)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_waited_for_though_nobody_writes_yet(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    threading.Timer(0.3, (tmp_path / "pipe").write_text, ["hunter2\n"]).start()
+
+    assert resolve(FileSecret("pipe"), base=str(tmp_path)) == b"hunter2"
+
+
+@pytest.mark.parametrize("reference", [lambda fd: FileSecret(f"/dev/fd/{fd}"), FdSecret], ids=["file", "fd"])
+def test_an_inherited_pipe_is_waited_for_though_it_is_written_late(reference: Callable[[int], SecretReference]) -> None:
+    """What a shell's `<(…)` gives."""
+    reading, writing = os.pipe()
+    threading.Timer(0.2, os.write, [writing, b"hun"]).start()
+    threading.Timer(0.4, os.write, [writing, b"ter2\n"]).start()
+
+    assert resolve(reference(reading)) == b"hunter2"
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["by nobody", "by somebody who says nothing"])
+def test_a_pipe_that_nobody_writes_into_is_told(tmp_path: Path, is_open: bool) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    writer = os.open(tmp_path / "pipe", os.O_RDWR) if is_open else None
+
+    with pytest.raises(SecretError, match=r"no answer within 0\.2 s"):
+        SecretResolver({}, answer_seconds=0.2).resolve(FileSecret("pipe"), base=str(tmp_path))
+
+    if writer is not None:
+        os.close(writer)
 
 
 def test_systemd_credentials_lie_in_their_directory(tmp_path: Path) -> None:

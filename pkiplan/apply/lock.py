@@ -9,8 +9,9 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from filelock import FileLock, Timeout
 
@@ -38,10 +39,16 @@ _POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def site_lock(site: Site, timeout: float = 0.0, stop: threading.Event | None = None) -> Iterator[tuple[str, ...]]:
+def site_lock(
+    site: Site,
+    timeout: float = 0.0,
+    stop: threading.Event | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[str, ...]]:
     """Hold the site's lock; wait at most `timeout` seconds for another apply, for ever when it is negative.
 
-    `stop` ends the wait. What an interrupted apply left is finished or undone first; the lines that tell so are given.
+    `stop` ends the wait, and `tell` gets a line when it begins. What an interrupted apply left is finished or
+    undone first; the lines that tell so are given.
     """
     control = f"{site.directory}/{CONTROL_DIRECTORY}"
     try:
@@ -50,7 +57,8 @@ def site_lock(site: Site, timeout: float = 0.0, stop: threading.Event | None = N
             with tree.made_directory(CONTROL_DIRECTORY) as opened:
                 _refuse_planted(opened, control)
                 lock = FileLock(f"{control}/{LOCK_FILE}", timeout=0, mode=0o600, thread_local=False)
-                if not _is_acquired(lock, timeout, stop):
+                begin_to_wait = partial(_tell_of_wait, tell, opened, control, timeout)
+                if not _is_acquired(lock, timeout, stop, begin_to_wait):
                     raise _locked(opened, control)
         finally:
             tree.close()
@@ -66,8 +74,11 @@ def site_lock(site: Site, timeout: float = 0.0, stop: threading.Event | None = N
         lock.release()
 
 
-def _is_acquired(lock: FileLock, timeout: float, stop: threading.Event | None) -> bool:
+def _is_acquired(
+    lock: FileLock, timeout: float, stop: threading.Event | None, begin_to_wait: Callable[[], None]
+) -> bool:
     until = time.monotonic() + timeout
+    is_waiting = False
     while True:
         with contextlib.suppress(Timeout):
             lock.acquire()
@@ -78,6 +89,9 @@ def _is_acquired(lock: FileLock, timeout: float, stop: threading.Event | None) -
             )
         if timeout >= 0 and time.monotonic() >= until:
             return False
+        if not is_waiting:
+            is_waiting = True
+            begin_to_wait()
         # Not `stop.wait`: the handler that sets it runs in this very thread, which would hold what it needs.
         time.sleep(_POLL_SECONDS)
 
@@ -140,7 +154,23 @@ def _refuse_planted(control: int, path: str) -> None:
         raise PkiplanError.of(f"{path}/{LOCK_FILE} is not a regular file, so it was not made by pkiplan", code="lock")
 
 
+def _tell_of_wait(tell: Callable[[str], None], control: int, path: str, timeout: float) -> None:
+    limit = f", at most {timeout:g} s" if timeout >= 0 else ""
+    tell(f"waiting{limit}: {_held(control, path)}")
+
+
 def _locked(control: int, path: str) -> LockedError:
+    return LockedError(
+        Diagnostic(
+            code="locked",
+            summary=_held(control, path),
+            hint="wait for it with `--lock-timeout 60s`; the lock ends with its process, there is nothing to remove",
+        )
+    )
+
+
+def _held(control: int, path: str) -> str:
+    """Say who holds the lock, as far as it is written down."""
     holder = "another apply"
     with contextlib.suppress(OSError, ValueError):
         told = json.loads(filesystem.read_file(control, LOCK_HOLDER_FILE, 4096))
@@ -149,10 +179,4 @@ def _locked(control: int, path: str) -> LockedError:
                 f"another apply (pid {told.get('pid')} on {told.get('host')}, user {told.get('user')},"
                 f" since {told.get('since')})"
             )
-    return LockedError(
-        Diagnostic(
-            code="locked",
-            summary=f"{holder} works on {os.path.dirname(path)}",
-            hint="wait for it with `--lock-timeout 60s`; the lock ends with its process, there is nothing to remove",
-        )
-    )
+    return f"{holder} works on {os.path.dirname(path)}"

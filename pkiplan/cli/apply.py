@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pkiplan.cli import consent, options, remembered, statuses
-from pkiplan.cli.interrupts import stop_when_asked
+from pkiplan.cli.interrupts import stop_when_asked, stopping_at_once
 from pkiplan.cli.progress import apply_progress, verify_progress
 from pkiplan.cli.session import Session, session_of
 from pkiplan.diagnostics import Diagnostic
@@ -178,14 +178,14 @@ def _permitted(session: Session, found: ApplyInput, request: PlanRequest, *, is_
     from pkiplan import workflow
 
     prompt = consent.passphrase_prompt(session)
-    planned = workflow.plan_to_apply(found, request, prompt=prompt)
+    planned = workflow.plan_to_apply(found, request, prompt=prompt, while_waiting=stopping_at_once)
     _show_plan(session, planned)
     if not planned.plan.pending:
         return planned
     if planned.plan.refusals and is_asked:
         granted = _granted(planned.plan)
         request = replaced(request, options=granted)
-        planned = workflow.plan_to_apply(found, request, prompt=prompt)
+        planned = workflow.plan_to_apply(found, request, prompt=prompt, while_waiting=stopping_at_once)
     if planned.plan.refusals:
         raise PkiplanError(*planned.plan.refusals)
     return planned

@@ -31,7 +31,11 @@ def stop_when_asked(session: Session) -> Iterator[threading.Event]:
 
 @contextmanager
 def stopping_at_once() -> Iterator[None]:
-    """Let the first wish to stop end the run: while a person is asked something, nothing is in flight."""
+    """Let the first wish to stop end the run: while a person or a command is asked, nothing is in flight."""
+    if threading.current_thread() is not threading.main_thread():
+        # Signals are handled in the main thread alone, and it is the one that waits then.
+        yield
+        return
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
         raise KeyboardInterrupt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -61,11 +62,20 @@ def _demand_readable(path: str) -> None:
         )
 
 
-def plan_to_apply(found: ApplyInput, request: PlanRequest, *, prompt: Prompt | None) -> PlannedSite:
-    """Plan what apply will do; refuse when that is not exactly what the saved plan says."""
+def plan_to_apply(
+    found: ApplyInput,
+    request: PlanRequest,
+    *,
+    prompt: Prompt | None,
+    while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> PlannedSite:
+    """Plan what apply will do; refuse when that is not exactly what the saved plan says.
+
+    `while_waiting` is entered whenever a passphrase is waited for, also by the apply that follows.
+    """
     from pkiplan.secrets import SecretResolver
 
-    resolver = SecretResolver(os.environ, prompt)
+    resolver = SecretResolver(os.environ, prompt, while_waiting=while_waiting)
     if found.saved is None:
         planned = make_plan(request, resolver=resolver)
         _refuse_wrong_passphrases(planned)
@@ -130,7 +140,7 @@ def apply(
 
     Where the site wants its new certificates verified before the switch and they do not hold, `refused` gets what
     verification found, and nothing is replaced. What an interrupted apply left is finished or undone first, and told
-    as a note.
+    as a note, as is another apply that is waited for.
     """
     from pkiplan.apply.executor import apply_plan
     from pkiplan.apply.lock import site_lock
@@ -142,9 +152,13 @@ def apply(
     assert planned.resolver is not None, "only plan_to_apply makes plans that are applied"
     _refuse_before_the_lock(planned)
     cache = open_cache()
-    with site_lock(planned.site, timeout=lock_timeout, stop=stop) as recovered:
+
+    def note(line: str) -> None:
+        progress(ApplyEvent(kind=EventKind.NOTE, detail=line))
+
+    with site_lock(planned.site, timeout=lock_timeout, stop=stop, tell=note) as recovered:
         for line in recovered:
-            progress(ApplyEvent(kind=EventKind.NOTE, detail=line))
+            note(line)
         current = make_plan_again(planned)
         if current is not planned:
             _refuse_stale(parse_plan_document(planned.document), current)

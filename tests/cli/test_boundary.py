@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import pkiplan.workflow
+from pkiplan.apply.lock import site_lock
 from pkiplan.errors import InterruptedByUserError, PkiplanError
-from tests.cli.conftest import Here
+from pkiplan.manifest import load_site
+from tests.cli.conftest import SITE, Here
 
 SECRET = "correct horse battery staple"
 
@@ -118,8 +121,7 @@ def pkiplan_in(directory: Path, *arguments: str, **options: object) -> subproces
         [sys.executable, "-m", "pkiplan", *arguments],
         cwd=directory,
         env=environment,
-        stderr=subprocess.PIPE,
-        **options,  # type: ignore[call-overload]
+        **{"stderr": subprocess.PIPE, **options},  # type: ignore[call-overload]
     )
     return process
 
@@ -221,3 +223,53 @@ def test_signals_during_an_apply_finish_what_is_in_flight(site: Here, number: si
     assert end["is_interrupted"]
     assert end["not_run"] > 0
     assert site.run("plan", "--detailed-exitcode").status == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_while_a_command_gives_a_passphrase_end_the_apply_at_once(site: Here, number: signal.Signals) -> None:
+    site.write(SITE.replace("passphrase: none", 'passphrase: {command: [sh, -c, "touch asked; exec sleep 50"]}'))
+    begun = time.monotonic()
+    # As at a terminal, where Ctrl-C reaches the command too.
+    with pkiplan_in(site.directory, "apply", "--yes", stdout=subprocess.PIPE, start_new_session=True) as process:
+        while not (site.directory / "asked").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        if number is signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, told = process.communicate(timeout=40)
+
+    assert time.monotonic() - begun < 40
+    assert (process.returncode, told.endswith(b"\ninterrupted\n")) == (130, True), told
+    assert not (site.directory / "pki").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["in a pipe", "--json"])
+def test_apply_that_waits_for_another_says_for_whom_once(site: Here, options: tuple[str, ...]) -> None:
+    loaded = load_site(["site.yaml"], variables=(), working_directory=str(site.directory))
+    assert loaded.site is not None
+    command = ("apply", "--yes", "--no-verify", "--lock-timeout", "60s", *options)
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if options else {"stdout": subprocess.DEVNULL}
+    with site_lock(loaded.site):
+        process = pkiplan_in(site.directory, *command, **both)
+        stream = process.stdout or process.stderr
+        assert stream is not None
+        while b"waiting" not in (line := stream.readline()):
+            assert line, "apply ended and said nothing"
+        time.sleep(0.2)
+    with process:
+        rest = stream.read()
+
+    assert f"waiting, at most 60 s: another apply (pid {os.getpid()} on " in line.decode()
+    assert (process.returncode, b"waiting" in rest) == (0, False)
+    assert not options or json.loads(line)["type"] == "note"
+
+
+def test_apply_that_is_quiet_waits_and_says_nothing(site: Here) -> None:
+    loaded = load_site(["site.yaml"], variables=(), working_directory=str(site.directory))
+    assert loaded.site is not None
+    with site_lock(loaded.site):
+        run = site.run("--quiet", "apply", "--yes", "--lock-timeout", "1s")
+
+    assert (run.status, run.out, "waiting" in run.err, "another apply" in run.err) == (1, "", False, True)

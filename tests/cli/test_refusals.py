@@ -58,7 +58,7 @@ def with_owner(line: str) -> str:
 def test_first_apply_that_is_refused_makes_no_directory(
     here: Here, monkeypatch: pytest.MonkeyPatch, manifest: str, told: str
 ) -> None:
-    monkeypatch.setattr(secrets.SecretResolver.__init__, "__kwdefaults__", {"warn": None, "command_seconds": 0.2})
+    monkeypatch.setattr(secrets.SecretResolver.__init__, "__kwdefaults__", {"warn": None, "answer_seconds": 0.2})
     monkeypatch.delenv("ROOT_PASSPHRASE", raising=False)
     (here.directory / "own").mkdir()
     here.write("{{ nothing_of_that_name.x }}\n", "own/header.cnf.j2")

@@ -160,7 +160,7 @@ FAULTS = (
         "P11",
         "tests/apply/test_concurrent_applies.py::test_a_locked_site_is_told_with_its_holder",
         "pkiplan/apply/lock.py",
-        "                if not _is_acquired(lock, timeout, stop):\n",
+        "                if not _is_acquired(lock, timeout, stop, begin_to_wait):\n",
         "                if False:\n",
     ),
     Fault(
