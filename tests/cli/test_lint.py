@@ -16,7 +16,14 @@ from pkiplan.x509.lint import LINTS
 from pkiplan.x509.private_keys import pem_block
 from tests.cli.conftest import Here
 from tests.x509.chains import CLIENT, DAY, Made, Workshop, common, constraints, usage
-from tests.x509.other_encodings import compressed, signed_with_old_hash, spelt_out, written_otherwise
+from tests.x509.other_encodings import (
+    RSASSA_PSS_SHA512,
+    compressed,
+    signed_with_old_hash,
+    spelt_out,
+    with_algorithm,
+    written_otherwise,
+)
 from tests.x509.values import key_for
 
 Files = dict[str, list[Made]]
@@ -121,6 +128,13 @@ def of_a_curve_spelt_out(workshop: Workshop) -> Files:
     return {"root.pem": [replace(root, certificate=written_otherwise(root.certificate, root.key, spelt_out))]}
 
 
+def of_bound_keys(workshop: Workshop) -> Files:
+    """OpenSSL takes neither signature: the root's is none of RSASSA-PSS, the leaf's is over another hash."""
+    root = workshop.root(key=key_for(RsaKeySpec(2048)))
+    bound = written_otherwise(root.certificate, root.key, with_algorithm(RSASSA_PSS_SHA512))
+    return {"root.pem": [replace(root, certificate=bound)], "leaf.pem": [workshop.leaf(root, pss=True)]}
+
+
 def of_a_compressed_point(workshop: Workshop) -> Files:
     root = workshop.root()
     return {"root.pem": [replace(root, certificate=written_otherwise(root.certificate, root.key, compressed))]}
@@ -155,6 +169,7 @@ ROWS: list[tuple[Callable[[Workshop], Files], dict[str, list[str]]]] = [
     (rolled_over, {}),
     (another_root, {"signature": ["chain.pem, certificate 2 of 2"]}),
     (of_a_compressed_point, {}),
+    (of_bound_keys, {"signature-fits-bond": ["root.pem", "leaf.pem"]}),
     (of_an_old_root, {"weak-digest-of-anchor": ["root.pem", "older.pem"]}),
     (of_an_old_hash, {"weak-digest": ["middle.pem"]}),
     (rolled_over_with_an_old_hash, {"weak-digest": ["chain.pem, certificate 2 of 2"]}),

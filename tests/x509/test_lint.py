@@ -733,6 +733,7 @@ def test_what_is_asked_once_for_a_form_is_what_each_certificate_is_told(
 # Tried on files, in tests/cli/test_lint.py.
 BESIDE_OTHERS = {
     "signature",
+    "signature-fits-bond",
     "weak-digest-of-anchor",
     "issuer-is-an-authority",
     "issuer-key-identifier",

@@ -77,7 +77,7 @@ LINTS: dict[str, Lint] = {
     "unsound-key": FinishedLint(_E, "CVE-2017-15361; CVE-2022-26320; FIPS 186-5, A.1.1", keys.unsound_key),
     "unusual-key": FormLint(_W, "BR 6.1.5", keys.unusual_key),
     "weak-digest": Lint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
-    "weak-digest-of-anchor": Lint(_W, "RFC 5280, 6.1", keys.weak_digest_of_anchor),
+    "weak-digest-of-anchor": FinishedLint(_W, "RFC 5280, 6.1", keys.weak_digest_of_anchor),
     "digest-fits-key": FormLint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),
     "key-usage-fits-key": FormLint(
         _E, "RFC 3279, 2.3.1; RFC 8813, 3; RFC 8410, 5; RFC 9881, 5", keys.key_usage_fits_key
@@ -129,6 +129,7 @@ LINTS: dict[str, Lint] = {
     "authority-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.1", finished.authority_key_identifier),
     "authority-key-identifier-alone": FinishedLint(_W, "BR 7.1.2.11.1", finished.authority_key_identifier_alone),
     "signature": FinishedLint(_E, "RFC 5280, 6.1.3 (a) (1)", around.signature),
+    "signature-fits-bond": FinishedLint(_E, "RFC 4055, 1.2, 3.3", around.signature_fits_bond),
     "issuer-is-an-authority": FinishedLint(_E, "RFC 5280, 6.1.4 (k), (n)", around.issuer_is_an_authority),
     "issuer-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.1", around.issuer_key_identifier),
     "named-curve": FinishedLint(_E, "RFC 5480, 2.1.1", around.named_curve),

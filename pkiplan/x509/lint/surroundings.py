@@ -25,6 +25,21 @@ def signature(subject: Subject) -> Iterator[str]:
         yield f"the signature is not that of {who}"
 
 
+def signature_fits_bond(subject: Subject) -> Iterator[str]:
+    """RFC 4055, 1.2 and 3.3: a key bound to RSASSA-PSS signs with that alone, and over the hash that it is bound to."""
+    certificate, around = subject.observed, subject.surroundings
+    if certificate is None or around is None:
+        return
+    signers = [issuer for issuer in around.namesakes if issuer.spki_sha256 in certificate.verified_by]
+    bond = signers[0].key_pss_bond if signers else None
+    if bond is None:
+        return
+    if not certificate.signature_is_pss:
+        yield "its issuer's key is bound to RSASSA-PSS, and the signature is none"
+    elif bond.digest not in (None, certificate.signature_digest):
+        yield f"its issuer's key is bound to {bond.digest}, the signature is over {certificate.signature_digest}"
+
+
 def issuer_is_an_authority(subject: Subject) -> Iterator[str]:
     """RFC 5280, 6.1.4 (k) and (n): the issuer's basic constraints and key usage let it issue."""
     if subject.surroundings is None or not subject.authorities:
