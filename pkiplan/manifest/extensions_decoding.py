@@ -9,7 +9,7 @@ from pkiplan.manifest import names
 from pkiplan.manifest.der_values import ASN1, DER, exactly_one
 from pkiplan.manifest.nodes import Mapping, Node, Plain, Templated
 from pkiplan.manifest.problems import Problems, shown
-from pkiplan.manifest.subject import holds_control_character, is_oid, object_identifier
+from pkiplan.manifest.subject import is_oid, object_identifier
 from pkiplan.manifest.tables import Key, Table, Wrapped
 from pkiplan.manifest.values import (
     INVALID,
@@ -45,6 +45,7 @@ from pkiplan.model.extensions import (
     TlsFeature,
     UserNotice,
 )
+from pkiplan.model.names import holds_control_character
 
 _OID_KEY_PATTERN = r"^[0-2](\.(0|[1-9][0-9]*))+$"
 

@@ -18,6 +18,7 @@ from pkiplan.model.names import (
     DistinguishedName,
     NameAttribute,
     StringType,
+    holds_control_character,
 )
 
 OID = re.compile(r"(?:[01]\.(?:0|[1-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]{0,17}))(?:\.(?:0|[1-9][0-9]{0,38}))*")
@@ -85,12 +86,6 @@ def attribute_oid(name: str) -> str | None:
 
 # openssl-req(1), -subj: `/type0=value0/type1=value1`.
 _OPENSSL_FORM = re.compile(r"\s*/[A-Za-z0-9.]+=")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def holds_control_character(text: str) -> bool:
-    """Tell whether a text holds what ends a line, controls a device, or is no character (half a surrogate pair)."""
-    return _CONTROL.search(text) is not None
 
 
 def check_value(oid: str, value: str) -> str:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def holds_control_character(text: str) -> bool:
+    """Tell whether a text holds what ends a line, controls a device, or is no character (half a surrogate pair)."""
+    return _CONTROL.search(text) is not None
 
 
 class StringType(StrEnum):

@@ -17,6 +17,7 @@ from pkiplan.model.names import (
     NameAttribute,
     OtherNameValue,
     StringType,
+    holds_control_character,
 )
 from pkiplan.x509.strict_der import is_der
 
@@ -24,7 +25,6 @@ COUNTRY_OID = "2.5.4.6"
 
 # X.680, 41.4: what a PrintableString can hold.
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # RFC 5280, 4.2.1.6 wants the preferred name syntax of RFC 1034, 3.5, in its relaxed form of RFC 1123, 2.1.
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _LABEL_WITH_UNDERSCORES = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -41,7 +41,7 @@ def attribute_problem(attribute: NameAttribute) -> str | None:
     name, value = (known.name if known else attribute.oid), attribute.value
     if not value:
         return f"{name} is empty"
-    if _CONTROL.search(value):
+    if holds_control_character(value):
         return f"{name} {value!r} holds a control character"
     if known is None:
         return None
@@ -130,7 +130,7 @@ def _mailbox_problem(text: str) -> str | None:
     if not text.isascii():
         return f"email `{text}` is not ASCII"
     is_local = _ATOM.fullmatch(local) or (
-        len(local) > 2 and local.startswith('"') and local.endswith('"') and not _CONTROL.search(local)
+        len(local) > 2 and local.startswith('"') and local.endswith('"') and not holds_control_character(local)
     )
     if not at or not is_local or len(local) > 64 or dns_problem(host) is not None or host.startswith("*"):
         return f"email `{_cut(text)}` is no mailbox (RFC 5321, 4.1.2)"
@@ -139,7 +139,7 @@ def _mailbox_problem(text: str) -> str | None:
 
 def uri_problem(text: str) -> str | None:
     """Say what is wrong with a URI, which must be absolute and ASCII (RFC 5280, 4.2.1.6)."""
-    if not text.isascii() or _CONTROL.search(text) or any(char in text for char in ' <>"{}|\\^`'):
+    if not text.isascii() or holds_control_character(text) or any(char in text for char in ' <>"{}|\\^`'):
         return f"URI `{_cut(text)}` holds characters that a URI cannot (RFC 3986, 2)"
     try:
         parts = urlsplit(text)
@@ -163,7 +163,7 @@ def is_ldap_of_any_host(text: str) -> bool:
 
 
 def _control_problem(what: str, text: str) -> str | None:
-    return f"{what} {text!r} holds a control character" if _CONTROL.search(text) else None
+    return f"{what} {text!r} holds a control character" if holds_control_character(text) else None
 
 
 def _directory_name_problems(name: DistinguishedName) -> Iterator[str]:
