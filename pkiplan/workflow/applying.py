@@ -126,6 +126,31 @@ def _refuse_stale(saved: SavedPlan, planned: PlannedSite) -> None:
         raise StalePlanError(*found)
 
 
+def _refuse_overtaken(planned: SavedPlan, current: PlannedSite) -> None:
+    """Refuse a plan that another apply has overtaken since it was made, just now: how is told in one line."""
+    from pkiplan.plan.saved_plan import parse_plan_document
+    from pkiplan.plan.staleness import differences
+
+    found = differences(planned, parse_plan_document(current.document))
+    if found:
+        others = ", among others" if len(found) > 1 else ""
+        raise StalePlanError(
+            replace(
+                found[0],
+                summary=f"overtaken by somebody else, nothing was changed: {found[0].summary}{others}",
+                hint="run apply again: it plans anew",
+            )
+        )
+
+
+def _is_done_meanwhile(planned: PlannedSite, found: ApplyInput, current: PlannedSite) -> bool:
+    """Tell whether nothing is left to do of a plan that was made just now; a saved one is carried out or refused."""
+    if found.saved is not None or not planned.plan.pending:
+        return False
+    is_sound = not any(change.is_fault for change in current.plan.blocked)
+    return is_sound and not current.plan.pending and not current.plan.interrupted
+
+
 def apply(
     planned: PlannedSite,
     found: ApplyInput,
@@ -140,11 +165,11 @@ def apply(
 
     Where the site wants its new certificates verified before the switch and they do not hold, `refused` gets what
     verification found, and nothing is replaced. What an interrupted apply left is finished or undone first, and told
-    as a note, as is another apply that is waited for.
+    as a note, as is another apply that is waited for. Where that has done all that was to do, nothing is done.
     """
     from pkiplan.apply.executor import apply_plan
     from pkiplan.apply.lock import site_lock
-    from pkiplan.apply.results import ApplyEvent, EventKind
+    from pkiplan.apply.results import ApplyEvent, ApplyReport, EventKind
     from pkiplan.cache import open_cache
     from pkiplan.plan.saved_plan import parse_plan_document
     from pkiplan.render import cnf_renderer
@@ -161,7 +186,10 @@ def apply(
             note(line)
         current = make_plan_again(planned)
         if current is not planned:
-            _refuse_stale(parse_plan_document(planned.document), current)
+            if _is_done_meanwhile(planned, found, current):
+                return ApplyReport(notes=("what was planned was done meanwhile by somebody else",))
+            refuse = _refuse_overtaken if found.saved is None else _refuse_stale
+            refuse(parse_plan_document(planned.document), current)
         report = apply_plan(
             current.site,
             current.plan,

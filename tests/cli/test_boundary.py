@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 import pkiplan.workflow
-from pkiplan.apply.lock import site_lock
 from pkiplan.errors import InterruptedByUserError, PkiplanError
-from pkiplan.manifest import load_site
 from tests.cli.conftest import SITE, Here
 
 SECRET = "correct horse battery staple"
@@ -243,33 +241,3 @@ def test_signals_while_a_command_gives_a_passphrase_end_the_apply_at_once(site: 
     assert time.monotonic() - begun < 40
     assert (process.returncode, told.endswith(b"\ninterrupted\n")) == (130, True), told
     assert not (site.directory / "pki").exists()
-
-
-@pytest.mark.parametrize("options", [(), ("--json",)], ids=["in a pipe", "--json"])
-def test_apply_that_waits_for_another_says_for_whom_once(site: Here, options: tuple[str, ...]) -> None:
-    loaded = load_site(["site.yaml"], variables=(), working_directory=str(site.directory))
-    assert loaded.site is not None
-    command = ("apply", "--yes", "--no-verify", "--lock-timeout", "60s", *options)
-    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if options else {"stdout": subprocess.DEVNULL}
-    with site_lock(loaded.site):
-        process = pkiplan_in(site.directory, *command, **both)
-        stream = process.stdout or process.stderr
-        assert stream is not None
-        while b"waiting" not in (line := stream.readline()):
-            assert line, "apply ended and said nothing"
-        time.sleep(0.2)
-    with process:
-        rest = stream.read()
-
-    assert f"waiting, at most 60 s: another apply (pid {os.getpid()} on " in line.decode()
-    assert (process.returncode, b"waiting" in rest) == (0, False)
-    assert not options or json.loads(line)["type"] == "note"
-
-
-def test_apply_that_is_quiet_waits_and_says_nothing(site: Here) -> None:
-    loaded = load_site(["site.yaml"], variables=(), working_directory=str(site.directory))
-    assert loaded.site is not None
-    with site_lock(loaded.site):
-        run = site.run("--quiet", "apply", "--yes", "--lock-timeout", "1s")
-
-    assert (run.status, run.out, "waiting" in run.err, "another apply" in run.err) == (1, "", False, True)
