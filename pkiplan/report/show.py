@@ -116,6 +116,9 @@ def _rows(certificate: ObservedCertificate, now: datetime, paint: Paint) -> Iter
     yield "key", f"{certificate.key_spec}, key id {_hex(certificate.subject_key_id)}"
     if certificate.key_weakness is not None:
         yield "", paint.bad(f"the key is unsound: {certificate.key_weakness}")
+    bond = certificate.key_pss_bond
+    if bond is not None:
+        yield "", "for RSASSA-PSS alone" + (f", over {bond.digest}" if bond.digest else "")
     pss = " with RSASSA-PSS" if certificate.signature_is_pss else ""
     yield "signed with", (certificate.signature_digest or "the hash of the issuer's algorithm") + pss
     yield "serial", f"{certificate.serial:x}"
@@ -268,6 +271,7 @@ def _facts_json(certificate: ObservedCertificate) -> dict[str, Any]:
         "key": str(certificate.key_spec),
         "spki_sha256": certificate.spki_sha256,
         "key_weakness": certificate.key_weakness,
+        "key_is_bound_to_pss": certificate.key_pss_bond is not None,
         "signature_digest": certificate.signature_digest,
         "signature_is_pss": certificate.signature_is_pss,
         "subject_key_id": certificate.subject_key_id.hex() if certificate.subject_key_id else None,

@@ -921,6 +921,12 @@ for what, state in {
     row(f"{what} in place of a certificate is blocked", set_certificate(WEB, state), BLOCKED, R.UNREADABLE)
     row(f"{what} in place of a chain is written again", set_file(WEB, CHAIN_FILE, state), REENCODE, R.UNREADABLE)
 row(
+    "a leaf key of a kind that cannot sign is blocked",
+    set_key(WEB, Unreadable("it is a key of x25519", is_of_another_kind=True)),
+    BLOCKED,
+    R.KEY_TYPE_CHANGED,
+)
+row(
     "a damaged leaf key is re-keyed when that is asked for",
     set_key(WEB, Unreadable("is not PEM", is_damaged=True)),
     REKEY,

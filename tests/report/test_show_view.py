@@ -9,6 +9,7 @@ import pytest
 
 from pkiplan.diagnostics import Place
 from pkiplan.model.extensions import EXTENSION_OIDS, Extension, SubjectAltName
+from pkiplan.model.keys import PssBond
 from pkiplan.model.names import GeneralName, GeneralNameKind
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.plan.shown import Shown, ShownCertificate
@@ -71,6 +72,18 @@ def test_a_key_that_anybody_can_use_and_the_padding_of_a_signature_are_told() ->
     assert "the key is unsound: its primes are close together\n" in text
     assert " with RSASSA-PSS\n" in text
     assert (document["key_weakness"], document["signature_is_pss"]) == ("its primes are close together", True)
+
+
+@pytest.mark.parametrize(
+    ("bond", "told"),
+    [(PssBond(), "for RSASSA-PSS alone\n"), (PssBond("sha512"), "for RSASSA-PSS alone, over sha512\n")],
+)
+def test_what_a_key_is_bound_to_is_told(bond: PssBond, told: str) -> None:
+    bound = replace(WEB, key_pss_bond=bond)
+
+    assert told in show_text(shown(bound))
+    assert show_json(shown(bound))["certificates"][0]["certificate"]["key_is_bound_to_pss"] is True
+    assert show_json(shown(WEB))["certificates"][0]["certificate"]["key_is_bound_to_pss"] is False
 
 
 def test_json() -> None:
