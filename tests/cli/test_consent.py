@@ -86,6 +86,18 @@ def test_anything_else_changes_nothing(site: Here, answer: str) -> None:
     assert not (site.directory / "pki").exists()
 
 
+def test_verify_asks_for_the_passphrase_of_a_key(here: Here) -> None:
+    """There it is a thread at work on a certificate that asks."""
+    here.write(SITE.replace("ecdsa-p256", "{type: ecdsa, passphrase: {prompt: Passphrase of web}}"))
+    answers = [("Passphrase of web", "correct horse")]
+    assert on_a_terminal(here.directory, "apply", "--no-verify", "--yes", answers=answers)[0] == 0
+
+    status, seen = on_a_terminal(here.directory, "verify", answers=answers)
+
+    assert status == 0, seen
+    assert "correct horse" not in seen
+
+
 @pytest.mark.parametrize(("typed", "expected"), [("\x03", 130), ("\x04", 1)], ids=["ctrl-c", "ctrl-d"])
 def test_leaving_at_the_question_changes_nothing(site: Here, typed: str, expected: int) -> None:
     status, _ = on_a_terminal(site.directory, "apply", answers=[("accepted: ", typed)])
