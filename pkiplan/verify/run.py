@@ -17,7 +17,7 @@ from pkiplan.verify.credentials import Credential, NotRunError, UnusableError, f
 from pkiplan.verify.probes import PROBES, RULE_PROBES
 from pkiplan.verify.reasons import UNUSABLE_CERTIFICATE
 from pkiplan.verify.results import CheckResult, Expected, Outcome, Reason, VerifyReport, report_of
-from pkiplan.verify.scope import Depth, Selection, VerifyScope, select
+from pkiplan.verify.scope import Depth, VerifyScope, rules_about, select
 from pkiplan.verify.session import HandshakeCheck, Session
 from pkiplan.verify.stacks import all_stacks
 from pkiplan.verify.stacks.base import TlsStack
@@ -56,7 +56,7 @@ class Run:
         """Verify everything selected and sort the results."""
         started = time.perf_counter()
         selection = select(self._session.site, self._options.scope)
-        rules = _rules(self._session.site, selection, self._options.scope)
+        rules = rules_about(self._session.site, selection, self._options.scope)
         with ThreadPoolExecutor(max_workers=self._options.jobs, thread_name_prefix="verify") as pool:
             work: dict[Future[list[CheckResult]], str] = {}
             for resource, depth in selection.depths:
@@ -84,17 +84,6 @@ class Run:
             if self._options.progress is not None:
                 self._options.progress(VerifyEvent(address=work[future], done=done, of=len(work)))
         return results
-
-
-def _rules(site: Site, selection: Selection, scope: VerifyScope) -> tuple[VerifyRule, ...]:
-    """Choose the rules that speak of something selected."""
-    chosen = {resource.address for resource, _ in selection.depths}
-    everything = scope.addresses is None
-    return tuple(
-        rule
-        for rule in site.verify
-        if (everything or rule.server in chosen or rule.client in chosen) and (scope.live or rule.connect is None)
-    )
 
 
 def _verify_resource(session: Session, resource: Resource, depth: Depth) -> list[CheckResult]:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from pkiplan.model.keys import ExternalKey
 from pkiplan.model.resource import Resource
-from pkiplan.model.site import Site
+from pkiplan.model.site import Site, VerifyRule
 from pkiplan.verify.results import Sample
 
 
@@ -58,6 +58,17 @@ def select(site: Site, scope: VerifyScope) -> Selection:
         (resource, Depth.FULL if scope.full or resource.address in standing_in else Depth.GLANCE) for resource in chosen
     )
     return Selection(tuple(depths), sample)
+
+
+def rules_about(site: Site, selection: Selection, scope: VerifyScope) -> tuple[VerifyRule, ...]:
+    """Choose the rules that speak of something selected."""
+    chosen = {resource.address for resource, _ in selection.depths}
+    everything = scope.addresses is None
+    return tuple(
+        rule
+        for rule in site.verify
+        if (everything or rule.server in chosen or rule.client in chosen) and (scope.live or rule.connect is None)
+    )
 
 
 def _standing_in(resources: list[Resource]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -114,8 +115,27 @@ def _verify(
 ) -> VerifyReport:
     from pkiplan.verify import verify_site
 
+    _ask_people_first(site, resolver, scope)
     load = CredentialLoader(site, resolver, waiting)
     return verify_site(site, now=now, scope=scope, load=load, others=others, jobs=jobs, progress=progress)
+
+
+def _ask_people_first(site: Site, resolver: SecretResolver, scope: VerifyScope) -> None:
+    """Ask for the passphrases that a person types, while there are no threads: Ctrl-C would not end one that asks."""
+    from pkiplan.errors import SecretError
+    from pkiplan.model.secret_references import PromptSecret
+    from pkiplan.verify.scope import rules_about, select
+
+    selection = select(site, scope)
+    taking_part = [resource.address for resource, _ in selection.depths if not resource.is_authority]
+    taking_part += [side for rule in rules_about(site, selection, scope) for side in (rule.server, rule.client) if side]
+    for address in dict.fromkeys(taking_part):
+        key = site.resources[address].key
+        for reference in key.passphrases if isinstance(key, ManagedKey) else ():
+            if isinstance(reference, PromptSecret):
+                # Without a terminal a check is not run, and says so itself.
+                with suppress(SecretError):
+                    resolver.resolve(reference, base=site.base)
 
 
 class CredentialLoader:

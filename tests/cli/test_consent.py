@@ -17,6 +17,7 @@ import pytest
 from tests.cli.conftest import SITE, Here
 
 PATIENCE = 60.0
+CTRL_C = "\x03"
 
 
 def _take_terminal() -> None:
@@ -61,7 +62,8 @@ def on_a_terminal(directory: Path, *arguments: str, answers: list[tuple[str, str
             unread += chunk
         if waiting and waiting[0][0] in unread:
             unread = ""
-            os.write(ours, f"{waiting.pop(0)[1]}\n".encode())
+            answer = waiting.pop(0)[1]
+            os.write(ours, (answer if answer == CTRL_C else f"{answer}\n").encode())
     else:
         process.kill()
     status = process.wait()
@@ -87,7 +89,6 @@ def test_anything_else_changes_nothing(site: Here, answer: str) -> None:
 
 
 def test_verify_asks_for_the_passphrase_of_a_key(here: Here) -> None:
-    """There it is a thread at work on a certificate that asks."""
     here.write(SITE.replace("ecdsa-p256", "{type: ecdsa, passphrase: {prompt: Passphrase of web}}"))
     answers = [("Passphrase of web", "correct horse")]
     assert on_a_terminal(here.directory, "apply", "--no-verify", "--yes", answers=answers)[0] == 0
@@ -97,8 +98,12 @@ def test_verify_asks_for_the_passphrase_of_a_key(here: Here) -> None:
     assert status == 0, seen
     assert "correct horse" not in seen
 
+    status, seen = on_a_terminal(here.directory, "verify", answers=[("Passphrase of web", CTRL_C)])
 
-@pytest.mark.parametrize(("typed", "expected"), [("\x03", 130), ("\x04", 1)], ids=["ctrl-c", "ctrl-d"])
+    assert status == 130, seen
+
+
+@pytest.mark.parametrize(("typed", "expected"), [(CTRL_C, 130), ("\x04", 1)], ids=["ctrl-c", "ctrl-d"])
 def test_leaving_at_the_question_changes_nothing(site: Here, typed: str, expected: int) -> None:
     status, _ = on_a_terminal(site.directory, "apply", answers=[("accepted: ", typed)])
 
@@ -147,7 +152,7 @@ def test_passphrases_are_asked_for_and_not_echoed(here: Here) -> None:
     assert "ENCRYPTED" in (here.directory / "pki" / "authorities" / "root" / "key.pem").read_text()
 
 
-@pytest.mark.parametrize(("typed", "expected"), [("\x03", 130), ("\x04", 1)], ids=["ctrl-c", "ctrl-d"])
+@pytest.mark.parametrize(("typed", "expected"), [(CTRL_C, 130), ("\x04", 1)], ids=["ctrl-c", "ctrl-d"])
 def test_leaving_at_a_passphrase_changes_nothing_and_waits_for_nothing(here: Here, typed: str, expected: int) -> None:
     here.write(SITE.replace("passphrase: none", "passphrase: {prompt: Passphrase of the root}"))
     answers = [("Passphrase of the root", typed)]
