@@ -409,6 +409,12 @@ UNSOUND = [
         "an extension that has a word",
     ),
     (
+        "critical-to-few",
+        server(Extension("1.2.3", True, OtherExtension("1.2.3", b"\x05\x00"))),
+        (root(),),
+        "a critical extension of one's own",
+    ),
+    (
         "must-be-critical",
         issuing(ext("name_constraints", NameConstraints((ACME,)))),
         (root(),),

@@ -108,6 +108,7 @@ LINTS: dict[str, Lint] = {
     "known-to-verifiers": FormLint(_W, "RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14", constraints.known_to_verifiers),
     "extension-once": Lint(_E, "RFC 5280, 4.2", extensions.extension_once),
     "other-extensions": Lint(_E, "RFC 5280, 4.2", extensions.other_extensions),
+    "critical-to-few": FormLint(_W, "RFC 5280, 4.2", extensions.critical_to_few),
     "must-be-critical": FormLint(_E, "RFC 5280, 4.2.1.10, 4.2.1.11, 4.2.1.14", extensions.must_be_critical),
     "must-not-be-critical": FormLint(_E, "RFC 5280, 4.2.2", extensions.must_not_be_critical),
     "usual-criticality": FormLint(_W, "RFC 5280, 4.2.1.3, 4.2.1.13; RFC 7633, 4", extensions.usual_criticality),

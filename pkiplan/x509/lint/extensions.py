@@ -43,6 +43,18 @@ def other_extensions(subject: Subject) -> Iterator[str]:
             yield f"extension {extension.oid} has a word of its own: {EXTENSION_NAMES[extension.oid]}"
 
 
+# What X.509 itself defines, and RFC 5280 after it: more programs know those.
+_STANDARD_ARC = "2.5.29."
+
+
+def critical_to_few(form: Form) -> Iterator[str]:
+    """RFC 5280, 4.2: a verifier that does not know a critical extension refuses the certificate."""
+    for extension in form.extensions:
+        is_known = not isinstance(extension.value, OtherExtension) or extension.oid.startswith(_STANDARD_ARC)
+        if extension.critical and not is_known:
+            yield f"extension {extension.oid} is critical: whoever does not know it refuses the certificate"
+
+
 # RFC 5280, 4.2.1.4: explicitText "with a maximum size of 200 characters".
 LONGEST_NOTICE = 200
 
