@@ -61,7 +61,7 @@ def apply_plan(
     """Carry out the pending changes of a plan that was made from this very state; the site's lock must be held.
 
     Raises `PkiplanError` before the first write when something is known to fail. `jobs` changes are worked on side by
-    side. `stop` asks to begin nothing more; what is whole by then is still switched. What encrypted files hold is put
+    side. `stop` asks to begin no further change; those that were begun are finished. What encrypted files hold is put
     into the `cache`, for the caller to save. `rehearsal` tries what is whole before it is switched; where it says why
     not, nothing is.
     """
@@ -114,6 +114,7 @@ class _Executor:
         self._jobs = jobs
         self._stop = stop
         self._outcomes = Outcomes(len(work.changes), progress)
+        self._begun: set[str] = set()
         self._waiting = waiting_for(work)
         self._releasing = threading.Lock()
         self._is_clean = True
@@ -159,7 +160,7 @@ class _Executor:
             self._is_clean = False
 
     def _each(self, changes: Sequence[Change], step: Callable[[Change], None]) -> None:
-        """Do one step for each change, `jobs` at a time where that pays; begin nothing more once asked to stop."""
+        """Do one step for each change, `jobs` at a time where that pays; begin no further change once asked to stop."""
         if self._jobs == 1 or not any(map(self._waits_for_a_library, changes)):
             for change in changes:
                 self._guarded(change, step)
@@ -190,10 +191,12 @@ class _Executor:
         """Do one step for one change; whatever goes wrong is that change's result."""
         if not self._outcomes.is_open(change):
             return
-        because = "apply was asked to stop" if self._stop.is_set() else self._unapplied_issuer(change)
+        is_late = self._stop.is_set() and change.address not in self._begun
+        because = "apply was asked to stop" if is_late else self._unapplied_issuer(change)
         if because is not None:
             self._outcomes.finish(change, NotRun(because))
             return
+        self._begun.add(change.address)
         self._outcomes.attempt(change, step)
 
     def _unapplied_issuer(self, change: Change) -> str | None:
