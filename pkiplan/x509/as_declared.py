@@ -13,12 +13,14 @@ from typing import get_args
 
 from cryptography import x509
 
+from pkiplan.model.extensions import Extension
+from pkiplan.model.names import DistinguishedName
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509.kept import Kept
 from pkiplan.x509.keys import PublicKey, spki_der
 from pkiplan.x509.parse import EncodedCertificate, Signed, encoded_certificate_facts, public_key_of
-from pkiplan.x509.pattern import NAMES_OID, OwnParts, Pattern, encoded_name, pattern_of
+from pkiplan.x509.pattern import OwnParts, Pattern, encoded_name, names_apart, pattern_of
 
 VerifiedBy = Callable[[Signed], frozenset[str]]
 
@@ -33,11 +35,11 @@ class AsDeclared:
         self, one: EncodedCertificate, declared: Resource, *, file: FileFacts, verified_by: VerifiedBy
     ) -> ObservedCertificate:
         """Describe a certificate as `encoded_certificate_facts` does; `declared` is what it shall be."""
-        own = _own_parts(one.certificate, declared)
+        names, shared = names_apart(declared.extensions)
+        own = _own_parts(one.certificate, declared.subject, names)
         if own is None:
             return encoded_certificate_facts(one, file=file, verified_by=verified_by)
-        shared = tuple(extension for extension in declared.extensions if extension.oid != NAMES_OID)
-        key = (declared.issuer, declared.digest, declared.rsa_pss, own.names is None, *map(id, shared))
+        key = (declared.issuer, declared.digest, declared.rsa_pss, names is None, *map(id, shared))
         pattern = self._patterns.find(key)
         known = None if pattern is None else _known(one, own, pattern, file, verified_by)
         if known is not None:
@@ -48,7 +50,7 @@ class AsDeclared:
         return observed
 
 
-def _own_parts(certificate: x509.Certificate, declared: Resource) -> OwnParts | None:
+def _own_parts(certificate: x509.Certificate, subject: DistinguishedName, names: Extension | None) -> OwnParts | None:
     """Take what is a certificate's own: subject and names as declared, the rest from the certificate."""
     public_key = public_key_of(certificate)
     if not isinstance(public_key, get_args(PublicKey)):
@@ -57,10 +59,10 @@ def _own_parts(certificate: x509.Certificate, declared: Resource) -> OwnParts | 
         serial=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        subject=declared.subject,
+        subject=subject,
         public_key=public_key,
         spki=spki_der(public_key),
-        names=next((extension for extension in declared.extensions if extension.oid == NAMES_OID), None),
+        names=names,
     )
 
 

@@ -35,7 +35,7 @@ from pkiplan.x509.lint import lint_certificate, lint_resource
 from pkiplan.x509.lint.keys import SMALLEST_RSA
 from pkiplan.x509.names import to_x509_name
 from pkiplan.x509.parse import certificate_facts
-from pkiplan.x509.pattern import NAMES_OID, OwnParts, Pattern, pattern_of
+from pkiplan.x509.pattern import NAMES_OID, OwnParts, Pattern, names_apart, pattern_of
 from pkiplan.x509.unsound_keys import weakness
 
 # RFC 5280, 4.1.2.2: positive and at most 20 octets, of which the first bit is the sign.
@@ -172,7 +172,7 @@ def _examined(certificate: x509.Certificate, request: CertificateRequest, signer
     if request.issuer is None:
         return _read_and_compared(certificate, request, signer)
     resource, encoded = request.resource, certificate.public_bytes(Encoding.DER)
-    shared = tuple([extension for extension in resource.extensions if extension.oid != NAMES_OID])
+    names, shared = names_apart(resource.extensions)
     own = OwnParts(
         serial=request.serial,
         not_before=request.not_before,
@@ -180,9 +180,9 @@ def _examined(certificate: x509.Certificate, request: CertificateRequest, signer
         subject=resource.subject,
         public_key=request.public_key,
         spki=spki_der(request.public_key),
-        names=next((extension for extension in resource.extensions if extension.oid == NAMES_OID), None),
+        names=names,
     )
-    key = (resource.digest, resource.rsa_pss, own.names is None, id(request.issuer), *map(id, shared))
+    key = (resource.digest, resource.rsa_pss, names is None, id(request.issuer), *map(id, shared))
     pattern = _PATTERNS.find(key)
     signed_part = None if pattern is None else pattern.signed_part(own)
     if (

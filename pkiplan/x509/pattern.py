@@ -133,6 +133,12 @@ class Pattern:
         )
 
 
+def names_apart(extensions: tuple[Extension, ...]) -> tuple[Extension | None, tuple[Extension, ...]]:
+    """Part the subject alternative names, which are a certificate's own, from the extensions that its profile gives."""
+    names = next((extension for extension in extensions if extension.oid == NAMES_OID), None)
+    return names, tuple([extension for extension in extensions if extension.oid != NAMES_OID])
+
+
 def pattern_of(certificate: bytes, examined: ObservedCertificate, own: OwnParts) -> Pattern | None:
     """Cut an examined certificate where others differ from it; None where it cannot be put together again."""
     parts = der.certificate_parts(certificate)
