@@ -58,8 +58,13 @@ _CURVE_HINTS = {
     "p-256": "write `P-256`",
     "p-384": "write `P-384`",
     "p-521": "write `P-521`",
-    "secp256k1": "the curves of FIPS 186-5 that TLS knows: `P-256`, `P-384`, `P-521`",
-}
+} | dict.fromkeys(
+    (
+        *("P-192", "P-224", "prime192v1", "secp192r1", "secp224r1", "secp256k1"),
+        *("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"),
+    ),
+    "the curves of FIPS 186-5 that TLS knows: `P-256`, `P-384`, `P-521`",
+)
 _TYPE_HINTS = {
     "ec": "did you mean `ecdsa`?",
     "RSA": "did you mean `rsa`?",
