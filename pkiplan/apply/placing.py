@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pkiplan.apply import archive, filesystem, generations
 from pkiplan.apply.work import Work
+from pkiplan.formats import FORMATS
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found
 from pkiplan.model.resource import CERTIFICATE_FILE, Resource
@@ -43,12 +44,23 @@ def settle(work: Work, resource: Resource, change: Change, before: str | None) -
     stage = work.stage_of(change.address)
     stage.is_switching = False
     try:
-        # An unencrypted, or too open, copy of a key in use must not linger in the generation before.
-        stage.clean_up(before, dropped=(resource.key.path,) if change.key is KeyStep.REENCODE else ())
+        stage.clean_up(before, dropped=_must_not_linger(resource, change))
     except OSError:
         return False
     work.forget_stage(change.address)
     return True
+
+
+def _must_not_linger(resource: Resource, change: Change) -> tuple[str, ...]:
+    """List the copies of a key in use that were stored otherwise: unencrypted, too open, under an old passphrase."""
+    if change.key is KeyStep.GENERATE or (change.signs and change.key is KeyStep.KEEP):
+        return ()
+    outputs = tuple(
+        output.path
+        for output in resource.outputs
+        if FORMATS[output.format].needs_key and output.path in change.files and not output.path.startswith("/")
+    )
+    return (resource.key.path, *outputs) if change.key is KeyStep.REENCODE else outputs
 
 
 def kept_names(site: Site, resource: Resource) -> list[str]:

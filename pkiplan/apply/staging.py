@@ -207,7 +207,9 @@ class Stage:
                 opened = filesystem.open_directory(before, directory)
                 try:
                     for name in dropped:
-                        filesystem.remove_tree(opened, name)
+                        missing = contextlib.suppress(FileNotFoundError)
+                        with missing, generations.parent_of(opened, name) as (parent, last):
+                            filesystem.remove_tree(parent, last)
                 finally:
                     filesystem.close(opened)
 

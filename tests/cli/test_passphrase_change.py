@@ -147,4 +147,6 @@ def test_an_output_is_written_anew_under_another_passphrase(here: Here, monkeypa
     assert applied.status == 0
     assert (is_opened_by("new secret"), is_opened_by("old secret")) == (True, False)
     assert served.read_bytes() == before
+    # The generation before does not hold the key under the old passphrase any more.
+    assert len({path.resolve() for path in here.directory.rglob("web.p12")}) == 1
     assert here.run("plan", "--detailed-exitcode").status == 0
