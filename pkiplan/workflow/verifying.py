@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 # A client that has none, as rules under `verify:` call it.
 NO_CERTIFICATE = "none"
+
+# What a file holds, or why nobody can tell.
+FileContent = bytes | Missing | Unreadable
 
 Prompt = Callable[[str], str]
 Progress = Callable[["VerifyEvent"], None]
@@ -157,21 +160,23 @@ class CredentialLoader:
         """Return the credential of a resource; raise `PkiplanError` when its files cannot be read."""
         from pkiplan.verify.credentials import Credential
 
-        certificate = self._certificate(resource)
-        served = certificate if resource.is_authority else self._read(resource, FULLCHAIN_FILE)
+        chains = [name for name in self._site.derived_files(resource) if name != CNF_FILE]
+        found = self._found(resource, [resource.certificate_file, *chains])
+        certificate = self._there(resource, resource.certificate_file, found)
+        served = certificate if resource.is_authority else self._there(resource, FULLCHAIN_FILE, found)
         return Credential(
             resource=resource,
             certificate_pem=certificate,
             served_pem=served,
             anchor_pem=self._anchor(resource, certificate),
-            chain_file=self._found(resource, CHAIN_FILE) if CHAIN_FILE in self._site.derived_files(resource) else None,
+            chain_file=found.get(CHAIN_FILE),
             load_key=lambda: self._key(resource),
         )
 
     def cnf_text(self, resource: Resource) -> str:
         """Return what a person would run openssl with, whoever wrote it last; raise `PkiplanError` as for the rest."""
         try:
-            return self._read(resource, CNF_FILE).decode()
+            return self._there(resource, CNF_FILE, self._found(resource, [CNF_FILE])).decode()
         except UnicodeDecodeError:
             raise PkiplanError.of(f"{self._site.path(resource, CNF_FILE)}: is no text in UTF-8") from None
 
@@ -181,26 +186,26 @@ class CredentialLoader:
             return own
         root = chain[-1]
         if root.address not in self._anchors:
-            self._anchors[root.address] = self._certificate(root)
+            name = root.certificate_file
+            self._anchors[root.address] = self._there(root, name, self._found(root, [name]))
         return self._anchors[root.address]
 
-    def _certificate(self, resource: Resource) -> bytes:
-        return self._read(resource, resource.certificate_file)
-
-    def _read(self, resource: Resource, name: str) -> bytes:
-        found = self._found(resource, name)
+    def _there(self, resource: Resource, name: str, files: Mapping[str, FileContent]) -> bytes:
+        found = files[name]
         if isinstance(found, bytes):
             return found
         why = "there is no such file" if isinstance(found, Missing) else found.why
         raise PkiplanError.of(f"{self._site.path(resource, name)}: {why}", code="unreadable")
 
-    def _found(self, resource: Resource, name: str) -> bytes | Missing | Unreadable:
-        new = None if self._waiting is None else self._waiting.read(resource, name)
-        if new is not None:
-            return new
+    def _found(self, resource: Resource, names: Sequence[str]) -> dict[str, FileContent]:
+        """Read files of a resource, all of one generation."""
+        files: dict[str, FileContent] = {}
         with self._reader.resource(resource.directory) as directory:
-            found = directory.read(name)
-        return found.value.content if isinstance(found, Found) else found
+            for name in names:
+                new = None if self._waiting is None else self._waiting.read(resource, name)
+                found = directory.read(name) if new is None else new
+                files[name] = found.value.content if isinstance(found, Found) else found
+        return files
 
     def _key(self, resource: Resource) -> bytes:
         from pkiplan.key_backends import KEY_BACKENDS
