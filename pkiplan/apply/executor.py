@@ -187,6 +187,15 @@ class _Executor:
         makes_rsa = change.key is KeyStep.GENERATE and isinstance(resource.key.spec, RsaKeySpec)
         return makes_rsa or resource.key.is_encrypted or any(output.passphrases for output in resource.outputs)
 
+    def _is_dear(self, change: Change) -> bool:
+        """Tell whether a change, once its key is made, is finished although apply was asked to stop.
+
+        All keys are made first: that of an elliptic curve's leaf takes no time to make again, and thousands of them
+        would keep whoever asked waiting.
+        """
+        resource = self._work.site.resources.get(change.address)
+        return self._waits_for_a_library(change) or (resource is not None and resource.is_authority)
+
     def _guarded(self, change: Change, step: Callable[[Change], None]) -> None:
         """Do one step for one change; whatever goes wrong is that change's result."""
         if not self._outcomes.is_open(change):
@@ -196,7 +205,8 @@ class _Executor:
         if because is not None:
             self._outcomes.finish(change, NotRun(because))
             return
-        self._begun.add(change.address)
+        if self._is_dear(change):
+            self._begun.add(change.address)
         self._outcomes.attempt(change, step)
 
     def _unapplied_issuer(self, change: Change) -> str | None:

@@ -393,6 +393,23 @@ def test_asked_to_stop_it_finishes_what_was_begun_begins_nothing_more_and_says_s
     assert bench.actions() == {}
 
 
+@pytest.mark.parametrize(("key", "is_finished"), [("ecdsa-p256", False), ("{type: rsa, size: 2048}", True)])
+def test_asked_to_stop_only_what_was_dear_to_make_is_finished(bench: Workbench, key: str, is_finished: bool) -> None:
+    bench.write(SMALL_SITE.replace("    dns:", f"    key: {key}\n    dns:"))
+    stop = threading.Event()
+
+    def on_event(event: ApplyEvent) -> None:
+        if event.address == "certificate.web" and event.kind is EventKind.STARTED:
+            stop.set()
+
+    report = bench.apply(stop=stop, on_event=on_event)
+
+    assert report.is_interrupted
+    assert [r.address for r in report.not_run] == ([] if is_finished else ["certificate.web"])
+    bench.applied()
+    assert bench.actions() == {}
+
+
 def test_events_count_up_to_the_number_of_changes(bench: Workbench) -> None:
     bench.applied(jobs=2)
 
