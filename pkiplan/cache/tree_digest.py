@@ -125,7 +125,7 @@ class TreeDigest:
                 continue
             if is_link:
                 target = os.readlink(name, dir_fd=directory)
-                texts.append(f"link {path}/{name} {target}")
+                texts.append(f"link {path}/{name}\0{target}")
                 if name == _DATA_LINK:
                     if "/" in target or target[:2] != ".." or target == "..":
                         raise NoDigestError(path)
@@ -166,7 +166,7 @@ class TreeDigest:
             return f"directory {path}"
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
         try:
-            return f"directory {path} {self._walk(descriptor, path, public, depth + 1, None)}"
+            return f"directory {self._walk(descriptor, path, public, depth + 1, None)} {path}"
         finally:
             os.close(descriptor)
 
@@ -188,7 +188,7 @@ class TreeDigest:
     def _described(self, what: str, path: str, facts: os.stat_result) -> str:
         if facts.st_ctime_ns > self.met.newest:
             self.met.newest = facts.st_ctime_ns
-        return f"{what} {path} {facts.st_mode:o} {facts.st_uid} {facts.st_gid}"
+        return f"{what} {facts.st_mode:o} {facts.st_uid} {facts.st_gid} {path}"
 
 
 def _leads_to_data(target: str, depth: int) -> bool:

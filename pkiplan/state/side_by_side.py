@@ -6,13 +6,14 @@ Only for work that changes nothing: what a process does not deliver, whatever th
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, Self, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,7 +63,13 @@ class _Process:
     """A process that does one part of the work and ends."""
 
     def __init__(self, work: Callable[[T], R], part: T, kept_open: int | None) -> None:
-        reading, writing = os.pipe()
+        self._number = -1
+        try:
+            reading, writing = os.pipe()
+        except OSError:
+            # This process has as many files open as it may.
+            self._reading: BinaryIO = io.BytesIO()
+            return
         # What is handled in the copy before it is one of its own would release and tidy up what this one has in hand.
         unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         try:
@@ -102,6 +109,19 @@ def _forked() -> int:
         return -1
 
 
+def _close_all_but(kept: Collection[int | None]) -> None:
+    """Close every file but these; where the system lists none, there are at most as many as it allows."""
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        numbers = list(range(os.sysconf("SC_OPEN_MAX")))
+    for number in numbers:
+        if number not in kept:
+            # That by which they were listed is closed already.
+            with contextlib.suppress(OSError):
+                os.close(number)
+
+
 def _work_and_end(work: Callable[[T], R], part: T, writing: int, kept_open: int | None, signals: Iterable[int]) -> None:
     """Work in a process of its own, which leaves everything of the process it is a copy of as it is.
 
@@ -115,9 +135,7 @@ def _work_and_end(work: Callable[[T], R], part: T, writing: int, kept_open: int 
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         # A lock is held as long as anybody has its file open.
-        kept = sorted({2, writing, writing if kept_open is None else kept_open, os.sysconf("SC_OPEN_MAX")})
-        for one, next_one in itertools.pairwise(kept):
-            os.closerange(one + 1, next_one)
+        _close_all_but({0, 1, 2, writing, kept_open})
         with open(writing, "wb") as answer:
             answer.write(pickle.dumps(work(part), pickle.HIGHEST_PROTOCOL))
         status = 0

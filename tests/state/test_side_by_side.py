@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -136,6 +137,14 @@ def test_where_no_process_can_be_started_all_is_done_here(monkeypatch: pytest.Mo
         raise BlockingIOError("no more processes")
 
     monkeypatch.setattr(os, "fork", no_more)
+    assert list(side_by_side(squares, parts_of(range(6)))) == [[0, 1], [4, 9], [16, 25]]
+
+
+def test_where_no_pipe_can_be_opened_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pipe", no_more)
     assert list(side_by_side(squares, parts_of(range(6)))) == [[0, 1], [4, 9], [16, 25]]
 
 
