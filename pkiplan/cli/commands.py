@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from pkiplan import __version__
 from pkiplan.cli.session import Session
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.hints import did_you_mean
 from pkiplan.report.colour import ColourWish
 
@@ -135,4 +135,4 @@ def _change_directory(directory: str) -> None:
     try:
         os.chdir(directory)
     except OSError as error:
-        raise PkiplanError.of(f"cannot work in `{directory}` (-C): {error.strerror}", code="usage") from None
+        raise PkiplanError.of(f"cannot work in `{directory}` (-C): {system_words(error)}", code="usage") from None

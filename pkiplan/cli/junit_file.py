@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 
 STDOUT = "-"
 
@@ -42,7 +42,7 @@ def write(path: str, text: str) -> None:
 
 def _refused(path: str, error: OSError) -> PkiplanError:
     return PkiplanError.of(
-        f"cannot write {path}: {error.strerror}",
+        f"cannot write {path}: {system_words(error)}",
         hint="give `--junit` a file in a directory that is there and can be written to, or `-` for stdout",
     )
 

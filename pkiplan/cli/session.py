@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.report.colour import ColourWish, is_coloured
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _told_when_full() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise PkiplanError.of(f"cannot write the result: {error.strerror}", code=NOT_WRITTEN) from None
+        raise PkiplanError.of(f"cannot write the result: {system_words(error)}", code=NOT_WRITTEN) from None
 
 
 def session_of(context: typer.Context, *, is_json: bool = False) -> Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.model.observed import Missing, ObservedState, UnmanagedFile
@@ -37,7 +38,8 @@ def _is_nowhere(resource: Resource, observed: ObservedState) -> bool:
 def _way(site: Site, missing: list[Resource], former: list[UnmanagedFile]) -> str:
     beneath = shown_path(site, site.directory)
     if len(missing) == len(former) == 1:
-        move = f"`mv {beneath}/{former[0].path} {beneath}/{missing[0].directory}`"
+        before, after = (quote(f"{beneath}/{path}") for path in (former[0].path, missing[0].directory))
+        move = f"`mv {before} {after}`"
         return f"if only its id is another: {move} keeps its key and what it issued"
     return (
         f"where only the id is another, `mv` in {beneath} of the old directory to the new keeps key and what it issued"

@@ -19,7 +19,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.model.site import Site
 from pkiplan.render.extension_lines import Line, Section
 from pkiplan.render.quoting import CnfText, CnfValueError, quote
@@ -67,7 +67,7 @@ def _snapshot(site: Site, directory: str) -> _Snapshot:
             found = [(e.name, e.stat(follow_symlinks=False)) for e in entries if e.name.endswith(SUFFIX)]
     except OSError as error:
         raise PkiplanError.of(
-            f"cannot read the templates in {directory}: {error.strerror}", code="templates-unreadable"
+            f"cannot read the templates in {directory}: {system_words(error)}", code="templates-unreadable"
         ) from None
     return tuple(sorted((name, status.st_size, status.st_mtime_ns, status.st_ino) for name, status in found))
 
@@ -119,7 +119,7 @@ def _read(path: str) -> str:
             data = file.read(LARGEST_TEMPLATE + 1)
     except OSError as error:
         raise PkiplanError.of(
-            f"cannot read the template {path}: {error.strerror}", code="template-unreadable"
+            f"cannot read the template {path}: {system_words(error)}", code="template-unreadable"
         ) from None
     if len(data) > LARGEST_TEMPLATE:
         raise PkiplanError.of(

@@ -12,7 +12,7 @@ import os
 import stat
 from typing import Any, BinaryIO
 
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 
 LAST_PLAN = os.path.join(".pkiplan", "last-plan.json")
 
@@ -36,7 +36,7 @@ def read_plan_file(path: str) -> dict[str, Any]:
         with open(path, "rb") as file:
             data = _at_most(file, LARGEST_PLAN + 1)
     except OSError as error:
-        raise PkiplanError.of(f"cannot read the plan {path}: {error.strerror}", code="plan-unreadable") from None
+        raise PkiplanError.of(f"cannot read the plan {path}: {system_words(error)}", code="plan-unreadable") from None
     if len(data) > LARGEST_PLAN:
         raise PkiplanError.of(f"{path} is too large for a plan", code="not-a-plan")
     try:

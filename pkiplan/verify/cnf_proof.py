@@ -25,7 +25,7 @@ from enum import StrEnum
 
 from cryptography import x509
 
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.model.keys import MlDsaKeySpec
 from pkiplan.model.resource import CNF_FILE, Resource
 from pkiplan.model.site import Site
@@ -109,7 +109,7 @@ def prove_cnf(
     except UnreadableCnfError as error:
         proof = replace(proof, verdict=Verdict.NOT_PROVED, why=f"openssl is not run with this cnf: {error}")
     except OSError as error:
-        proof = replace(proof, verdict=Verdict.NOT_PROVED, why=f"no place for the proof: {error.strerror}")
+        proof = replace(proof, verdict=Verdict.NOT_PROVED, why=f"no place for the proof: {system_words(error)}")
     return replace(proof, seconds=time.monotonic() - begun)
 
 

@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pkiplan.errors import system_words
+
 SECONDS = 60
 
 _VERSION = re.compile(r"OpenSSL (\d+)\.(\d+)\.(\d+)")
@@ -68,5 +70,5 @@ def run(path: str, arguments: list[str], *, directory: str) -> tuple[int, str]:
     except subprocess.TimeoutExpired:
         raise UnusableProgramError(f"{path} {arguments[0]} did not end within {SECONDS} s") from None
     except OSError as error:
-        raise UnusableProgramError(f"{path} cannot be run: {error.strerror}") from None
+        raise UnusableProgramError(f"{path} cannot be run: {system_words(error)}") from None
     return done.returncode, done.stdout.decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic, Place
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.tree import LARGEST_PEM
 
@@ -125,7 +125,7 @@ def _blocks(path: str) -> Sequence[PemBlock | _DerBlock]:
         with open(path, "rb") as file:
             data = file.read(LARGEST_PEM + 1)
     except OSError as error:
-        raise PkiplanError.of(f"cannot be read: {error.strerror}", code="unreadable") from None
+        raise PkiplanError.of(f"cannot be read: {system_words(error)}", code="unreadable") from None
     # X.690, 8.1: a SEQUENCE whose length takes more than one octet. The second octet is none of ASCII.
     is_der = len(data) > 1 and data[0] == 0x30 and data[1] > 0x80
     return (_DerBlock(data),) if is_der else pem_blocks(without_trust(data), MOST_IN_A_BUNDLE)

@@ -141,7 +141,7 @@ def test_a_result_that_cannot_be_written_is_a_failure(site: Here) -> None:
         _, told = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert b"cannot write the result: No space left on device" in told
+    assert b"cannot write the result: no space left on device" in told
     assert b"Traceback" not in told
 
 
@@ -152,7 +152,7 @@ def test_json_that_cannot_be_written_is_told_beside_it(site: Here, arguments: tu
         _, told = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert told.count(b"cannot write the result: No space left on device") == 1
+    assert told.count(b"cannot write the result: no space left on device") == 1
     assert b"Traceback" not in told
 
 

@@ -541,8 +541,8 @@ def test_where_no_report_can_be_written_nothing_is_verified(applied: Here, monke
     runs = [applied.run("verify", "--junit", place) for place in ("a", "b/verify.xml", "site.yaml")]
 
     assert [run.status for run in runs] == [1, 1, 1]
-    assert "cannot write a: Is a directory" in runs[0].err
-    assert "cannot write b/verify.xml: No such file or directory" in runs[1].err
+    assert "cannot write a: is a directory" in runs[0].err
+    assert "cannot write b/verify.xml: no such file or directory" in runs[1].err
     assert "or `-` for stdout" in runs[1].err
     assert "it holds something else than a report" in runs[2].err
 

@@ -294,10 +294,10 @@ def test_what_cannot_be_read_is_told_with_its_place_and_the_rest_is_linted(here:
 
     assert ran.status == 1
     for line in (
-        "error[unreadable]: nowhere.pem: cannot be read: No such file or directory\n",
+        "error[unreadable]: nowhere.pem: cannot be read: no such file or directory\n",
         "error[damaged]: key.pem: holds no certificate in PEM form\n",
         "error[damaged]: cut.der: the certificate does not parse\n --> cut.der:1:1\n",
-        "error[unreadable]: .: cannot be read: Is a directory\n",
+        "error[unreadable]: .: cannot be read: is a directory\n",
         "error[damaged]: chain.pem: a certificate does not parse\n --> chain.pem:2:1\n",
     ):
         assert line in ran.out

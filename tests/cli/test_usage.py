@@ -47,7 +47,7 @@ from tests.cli.conftest import Here
         ("show certificate.web --pem --origins", ["`--pem` stands alone"]),
         ("completion tcsh", ["'tcsh' is not one of 'bash', 'zsh', 'fish'"]),
         ("--color purple plan", ["'purple' is not one of 'auto', 'always', 'never'"]),
-        ("-C nowhere plan", ["cannot work in `nowhere` (-C): No such file or directory"]),
+        ("-C nowhere plan", ["cannot work in `nowhere` (-C): no such file or directory"]),
         ("-q", ["missing command"]),
     ],
 )
