@@ -101,7 +101,8 @@ def _show_on(bar: tuple[Any, Any], session: Session, event: ApplyEvent) -> None:
     if line and (event.total <= _LINES_ON_TERMINAL or event.kind is not EventKind.FINISHED):
         from rich.text import Text
 
-        progress.console.print(Text.from_ansi(line))
+        # The terminal breaks a line that is too long, so that a path in it can still be copied as one.
+        progress.console.print(Text.from_ansi(line), soft_wrap=True)
 
 
 def _task_text(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -86,6 +87,16 @@ def test_anything_else_changes_nothing(site: Here, answer: str) -> None:
     assert status == 1
     assert "cancelled; nothing was changed" in seen
     assert not (site.directory / "pki").exists()
+
+
+def test_a_path_is_told_in_one_piece_beside_the_bar(applied: Here) -> None:
+    """So that it can be copied: 100 characters of it do not fit the line."""
+    command = ("apply", "--yes", "--no-verify", "--replace", "certificate.web")
+
+    status, seen = on_a_terminal(applied.directory, *command, answers=[])
+
+    assert status == 0
+    assert re.search(r"is in archive/certificate/web/\w+-[0-9a-f]{38,40}\n", seen), seen
 
 
 def test_verify_asks_for_the_passphrase_of_a_key(here: Here) -> None:
