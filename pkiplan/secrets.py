@@ -45,7 +45,7 @@ Prompt = Callable[[str], str]
 
 
 class SecretResolver:
-    """Turn references into secrets, each asked for once; what was resolved shows in no `repr`.
+    """Turn references into secrets, each asked for once, also in vain; what was resolved shows in no `repr`.
 
     `environment` is where variables are looked up. `prompt` asks a person at a terminal, None where nobody can
     answer. `warn` is told what is doubtful about a source, such as a file that others can read. `while_waiting` is
@@ -68,7 +68,7 @@ class SecretResolver:
         self._warn = warn
         self._answer_seconds = answer_seconds
         self._while_waiting = while_waiting
-        self._known: dict[tuple[SecretReference, str], bytes] = {}
+        self._known: dict[tuple[SecretReference, str], bytes | tuple[Diagnostic, ...]] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -81,8 +81,10 @@ class SecretResolver:
         with self._lock:
             known = self._known.get(key)
             if known is None:
-                known = self._known[key] = self._checked(reference, self._waited_for(reference, base))
+                known = self._known[key] = self._answer(reference, base)
+        if isinstance(known, bytes):
             return known
+        raise SecretError(*known)
 
     def resolve_all(self, references: Sequence[SecretReference], *, base: str) -> tuple[bytes, ...]:
         """Return the secrets of several references; an error tells every one that cannot be resolved."""
@@ -102,9 +104,13 @@ class SecretResolver:
         with self._lock:
             self._known.clear()
 
-    def _waited_for(self, reference: SecretReference, base: str) -> bytes:
-        with self._while_waiting():
-            return self._ask(reference, base)
+    def _answer(self, reference: SecretReference, base: str) -> bytes | tuple[Diagnostic, ...]:
+        """Ask, and give the secret or why there is none: what takes a minute to fail shall not fail twice."""
+        try:
+            with self._while_waiting():
+                return self._checked(reference, self._ask(reference, base))
+        except SecretError as error:
+            return error.diagnostics
 
     def _ask(self, reference: SecretReference, base: str) -> bytes:
         match reference:

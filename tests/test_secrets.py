@@ -118,6 +118,16 @@ def test_a_command_that_closes_its_output_and_hangs_is_ended() -> None:
         resolver.resolve(CommandSecret(("sh", "-c", "exec >&-; exec sleep 30")), base="/")
 
 
+def test_a_command_that_failed_is_not_run_again(tmp_path: Path) -> None:
+    resolver = SecretResolver({})
+
+    for _ in range(2):
+        with pytest.raises(SecretError, match="exit status 3"):
+            resolver.resolve(CommandSecret(("sh", "-c", "echo run >> log; exit 3")), base=str(tmp_path))
+
+    assert (tmp_path / "log").read_text() == "run\n"
+
+
 def test_a_command_is_ended_when_waiting_for_it_is() -> None:
     """What a signal's handler raises, for one."""
     threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pkiplan.cli import statuses
 from pkiplan.cli.commands import PROGRAM, application
 from pkiplan.cli.global_options import first
+from pkiplan.cli.interrupts import terminated_like_ctrl_c
 from pkiplan.cli.session import NOT_WRITTEN, Session, point_at_nothing
 from pkiplan.cli.usage import usage_error
 from pkiplan.diagnostics import Diagnostic, in_order
@@ -30,7 +31,8 @@ def _run(session: Session, arguments: Sequence[str]) -> int:
     from typer import TyperException
 
     try:
-        status = application().main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=session)
+        with terminated_like_ctrl_c():
+            status = application().main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=session)
     except TyperException as error:
         return _failed(session, usage_error(error, arguments))
     except InterruptedByUserError as error:

@@ -30,23 +30,33 @@ def stop_when_asked(session: Session) -> Iterator[threading.Event]:
 
 
 @contextmanager
+def terminated_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a run of any command as Ctrl-C does: what it started is ended, and its status is told."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with _handled_by(_interrupt, (signal.SIGTERM,)):
+        yield
+
+
+@contextmanager
 def stopping_at_once() -> Iterator[None]:
     """Let the first wish to stop end the run: while a person or a command is asked, nothing is in flight."""
     if threading.current_thread() is not threading.main_thread():
         # Signals are handled in the main thread alone, and it is the one that waits then.
         yield
         return
-
-    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-        raise KeyboardInterrupt
-
-    with _handled_by(handle):
+    with _handled_by(_interrupt):
         yield
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    raise KeyboardInterrupt
+
+
 @contextmanager
-def _handled_by(handler: _Handler) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+def _handled_by(handler: _Handler, signals: tuple[signal.Signals, ...] = _SIGNALS) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:

@@ -118,15 +118,15 @@ def _verify(
 ) -> VerifyReport:
     from pkiplan.verify import verify_site
 
-    _ask_people_first(site, resolver, scope)
+    _wait_first(site, resolver, scope)
     load = CredentialLoader(site, resolver, waiting)
     return verify_site(site, now=now, scope=scope, load=load, others=others, jobs=jobs, progress=progress)
 
 
-def _ask_people_first(site: Site, resolver: SecretResolver, scope: VerifyScope) -> None:
-    """Ask for the passphrases that a person types, while there are no threads: Ctrl-C would not end one that asks."""
+def _wait_first(site: Site, resolver: SecretResolver, scope: VerifyScope) -> None:
+    """Get the passphrases that are waited for while there are no threads: Ctrl-C would not end one that waits."""
     from pkiplan.errors import SecretError
-    from pkiplan.model.secret_references import PromptSecret
+    from pkiplan.model.secret_references import CommandSecret, FdSecret, FileSecret, PromptSecret
     from pkiplan.verify.scope import rules_about, select
 
     selection = select(site, scope)
@@ -135,8 +135,8 @@ def _ask_people_first(site: Site, resolver: SecretResolver, scope: VerifyScope) 
     for address in dict.fromkeys(taking_part):
         key = site.resources[address].key
         for reference in key.passphrases if isinstance(key, ManagedKey) else ():
-            if isinstance(reference, PromptSecret):
-                # Without a terminal a check is not run, and says so itself.
+            if isinstance(reference, PromptSecret | CommandSecret | FileSecret | FdSecret):
+                # What cannot be had is told by the check that is not run for it.
                 with suppress(SecretError):
                     resolver.resolve(reference, base=site.base)
 

@@ -224,6 +224,22 @@ def test_signals_during_an_apply_finish_what_is_in_flight(site: Here, number: si
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_any_other_command_with_the_same_status(site: Here, number: signal.Signals) -> None:
+    asks = "[ -e slow ] && touch asked && exec sleep 50; echo hunter2"
+    site.write(SITE.replace("key: ecdsa-p256", f'key: {{type: ecdsa, passphrase: {{command: [sh, -c, "{asks}"]}}}}'))
+    assert site.run("apply", "--yes", "--no-verify").status == 0
+    (site.directory / "slow").touch()
+    with pkiplan_in(site.directory, "verify", stdout=subprocess.PIPE) as process:
+        while not (site.directory / "asked").exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=40)
+
+    assert (process.returncode, told.endswith(b"\ninterrupted\n")) == (130, True), told
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_while_a_command_gives_a_passphrase_end_the_apply_at_once(site: Here, number: signal.Signals) -> None:
     site.write(SITE.replace("passphrase: none", 'passphrase: {command: [sh, -c, "touch asked; exec sleep 50"]}'))
     begun = time.monotonic()
