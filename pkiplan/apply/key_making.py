@@ -12,19 +12,34 @@ from pkiplan.apply.work import Work, exporting, naming_passphrases, read_absolut
 from pkiplan.cache.memory import KeyFacts
 from pkiplan.errors import PkiplanError
 from pkiplan.key_backends.base import KeyDestination
-from pkiplan.model.keys import KeyForm, ManagedKey, ObservedKeySpec
+from pkiplan.model.keys import KeyForm, KeySpec, ManagedKey, ObservedKeySpec, RsaKeySpec
 from pkiplan.model.observed import Found, ObservedKey
 from pkiplan.model.resource import Resource
 from pkiplan.plan.changes import Change, KeyStep
 from pkiplan.x509.keys import public_key_facts
+
+# Measured in 2026: 0.03 s in the mean; four of five take no longer than this.
+RSA_2048_SECONDS = 0.06
+# Of what takes less, nobody asks how long it takes.
+WORTH_TELLING = 3.0
 
 
 def told(resource: Resource, change: Change) -> str:
     """Say what is being made, for people who wait for it."""
     if not isinstance(resource.key, ManagedKey):
         return ""
-    verb = "generating" if change.key is KeyStep.GENERATE else "rewriting"
-    return f"{verb} {resource.key.spec}"
+    if change.key is not KeyStep.GENERATE:
+        return f"rewriting {resource.key.spec}"
+    seconds = _usual_seconds(resource.key.spec)
+    return f"generating {resource.key.spec}" + (f", usually within {seconds:.0f} s" if seconds >= WORTH_TELLING else "")
+
+
+def _usual_seconds(spec: KeySpec) -> float:
+    """Estimate in how many seconds four of five keys are made, by what one processor of today takes.
+
+    Finding primes of a length costs its fourth power: so many numbers to try, each tried in the third power.
+    """
+    return RSA_2048_SECONDS * (spec.size / 2048) ** 4 if isinstance(spec, RsaKeySpec) else 0.0
 
 
 def make_key(work: Work, resource: Resource, change: Change) -> None:
