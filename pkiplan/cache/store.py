@@ -20,7 +20,7 @@ from pkiplan import __version__
 from pkiplan.cache.seal import SEAL_BYTES, is_sealed, read_private, seal, sealing_key
 
 # Raise it when the shape of any remembered value changes.
-FORMAT = 8
+FORMAT = 9
 LARGEST_FILE = 256 * 1024 * 1024
 # When a file holds more than this, what this run did not use is dropped.
 MOST_ENTRIES = 100_000

@@ -25,5 +25,7 @@ class PemChainFormat(FormatOptions):
         """Tell which certificates a file holds."""
         from pkiplan.formats.certificates import fingerprints
         from pkiplan.x509.parse import load_pem_certificates
+        from pkiplan.x509.pem_lines import demand_own_lines
 
+        demand_own_lines(data)
         return OutputContents(certificates=fingerprints(load_pem_certificates(data)))

@@ -39,8 +39,10 @@ class PemCombinedFormat(FormatOptions):
         from pkiplan.formats.certificates import fingerprints
         from pkiplan.x509.keys import spki_sha256
         from pkiplan.x509.parse import load_pem_certificates
+        from pkiplan.x509.pem_lines import demand_own_lines
         from pkiplan.x509.private_keys import describe_key_pem, open_private_key
 
+        demand_own_lines(data)
         certificates = load_pem_certificates(data)
         public_key = describe_key_pem(data).public_key
         if public_key is None and passphrases:

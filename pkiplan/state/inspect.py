@@ -22,6 +22,7 @@ from pkiplan.model.observed import (
 from pkiplan.model.resource import Output
 from pkiplan.model.secret_references import SecretReference
 from pkiplan.state.regular_files import FileBytes
+from pkiplan.x509.pem_lines import demand_own_lines
 
 if TYPE_CHECKING:
     from pkiplan.model.keys import KeyEncryption, KeyForm
@@ -130,6 +131,10 @@ def inspect_chain(
     if not isinstance(read, Found):
         return read
     file = read.value
+    try:
+        demand_own_lines(file.content)
+    except PkiplanError as error:
+        return Unreadable(_words(error), is_damaged=True)
     if parts and file.content == b"".join(part.value.content for part, _ in parts if isinstance(part, Found)):
         return _observed_file(file, OutputContents(certificates=tuple(one for _, held in parts for one in held)))
     known = memory.fingerprints(file.facts.sha256)

@@ -367,3 +367,26 @@ def test_several_threads_read_through_one_reader(bench: Workbench) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(reads_its_own, range(2_000)))
+
+
+@pytest.mark.parametrize("between", [b"", b" ", b"\0", b"and "], ids=["nothing", "a blank", "a NUL", "words"])
+def test_a_chain_whose_block_begins_within_a_line_is_damaged(bench: Workbench, between: bytes) -> None:
+    """OpenSSL fails on such a file, or reads the first certificate alone."""
+    leaf = bench.tree / "certificates/web/..data"
+    certificate, chain = (leaf / "cert.pem").read_bytes().rstrip(), (leaf / "chain.pem").read_bytes()
+    (leaf / "cert.pem").write_bytes(certificate + between)
+    (leaf / "fullchain.pem").write_bytes(certificate + between + chain)
+
+    found = bench.observe().state.of("certificate.web").files["fullchain.pem"]
+
+    assert isinstance(found, Unreadable)
+    assert found.is_damaged
+    assert "begins within line" in found.why
+
+
+def test_lines_that_end_as_on_windows_and_words_between_blocks_are_no_damage(bench: Workbench) -> None:
+    path = bench.tree / "certificates/web/..data/fullchain.pem"
+    text = path.read_bytes().replace(b"-----END CERTIFICATE-----", b"-----END CERTIFICATE-----\nsubject=CN = x")
+    path.write_bytes(text.replace(b"\n", b"\r\n"))
+
+    assert isinstance(bench.observe().state.of("certificate.web").files["fullchain.pem"], Found)
