@@ -133,21 +133,25 @@ def inspect_chain(
     file = read.value
     try:
         demand_own_lines(file.content)
+        certificates = _fingerprints(file, memory, parts)
     except PkiplanError as error:
         return Unreadable(_words(error), is_damaged=True)
+    return _observed_file(file, OutputContents(certificates=certificates))
+
+
+def _fingerprints(
+    file: FileBytes, memory: Memory, parts: Sequence[tuple[Observation[FileBytes], Sequence[str]]]
+) -> tuple[str, ...]:
     if parts and file.content == b"".join(part.value.content for part, _ in parts if isinstance(part, Found)):
-        return _observed_file(file, OutputContents(certificates=tuple(one for _, held in parts for one in held)))
+        return tuple(one for _, held in parts for one in held)
     known = memory.fingerprints(file.facts.sha256)
     if known is not None:
-        return _observed_file(file, OutputContents(certificates=known.certificates))
+        return known.certificates
     from pkiplan.x509.parse import read_pem_certificates
 
-    try:
-        certificates = tuple(one.fingerprint for one in read_pem_certificates(file.content))
-    except PkiplanError as error:
-        return Unreadable(_words(error), is_damaged=True)
+    certificates = tuple(one.fingerprint for one in read_pem_certificates(file.content))
     memory.remember_fingerprints(file.facts.sha256, certificates)
-    return _observed_file(file, OutputContents(certificates=certificates))
+    return certificates
 
 
 def inspect_text(read: Observation[FileBytes]) -> Observation[ObservedFile]:

@@ -70,8 +70,8 @@ def _known(
     one: EncodedCertificate, own: OwnParts, pattern: Pattern, file: FileFacts, verified_by: VerifiedBy
 ) -> ObservedCertificate | None:
     """Describe a certificate if it is its pattern's bytes with its own parts in their places."""
-    part = pattern.signed_part(own)
-    if part is None or pattern.certificate(part, one.certificate.signature) != one.encoded:
+    part = pattern.signed_part_of(one.encoded, own, one.certificate.signature)
+    if part is None:
         return None
     algorithms = {pattern.inner_signature_algorithm, pattern.outer_signature_algorithm}
     signed = Signed(

@@ -184,13 +184,8 @@ def _examined(certificate: x509.Certificate, request: CertificateRequest, signer
     )
     key = (resource.digest, resource.rsa_pss, names is None, id(request.issuer), *map(id, shared))
     pattern = _PATTERNS.find(key)
-    signed_part = None if pattern is None else pattern.signed_part(own)
-    if (
-        pattern is not None
-        and signed_part is not None
-        and encoded == pattern.certificate(signed_part, certificate.signature)
-        and is_signed_with(certificate, signer, signed_part)
-    ):
+    signed_part = None if pattern is None else pattern.signed_part_of(encoded, own, certificate.signature)
+    if pattern is not None and signed_part is not None and is_signed_with(certificate, signer, signed_part):
         # One issuer has one key, and it is the signature of all of them.
         return pattern.facts(encoded, own, pattern.examined.verified_by, file=_NO_FILE)
     observed = _read_and_compared(certificate, request, signer)

@@ -90,10 +90,14 @@ class Pattern:
         listed = [own_extensions[oid] if encoded is None else encoded for oid, encoded in self.extensions]
         return der.encode(der.SEQUENCE, *fields, der.encode(der.CONTEXT_3, der.encode(der.SEQUENCE, *listed)))
 
-    def certificate(self, signed_part: bytes, signature: bytes) -> bytes:
-        """Write a whole certificate around what is signed and the signature."""
+    def signed_part_of(self, certificate: bytes, own: OwnParts, signature: bytes) -> bytes | None:
+        """Return what the signature of a certificate is over, if it is this pattern with its own parts; else None."""
+        signed_part = self.signed_part(own)
+        if signed_part is None:
+            return None
         bits = der.encode(der.BIT_STRING, b"\x00", signature)
-        return der.encode(der.SEQUENCE, signed_part, self.outer_signature_algorithm, bits)
+        written = der.encode(der.SEQUENCE, signed_part, self.outer_signature_algorithm, bits)
+        return signed_part if written == certificate else None
 
     def facts(
         self, certificate: bytes, own: OwnParts, verified_by: frozenset[str], *, file: FileFacts

@@ -88,7 +88,7 @@ class _WatchedKey(ec.EllipticCurvePrivateKey):
         alive.add(self)
 
     def exchange(self, algorithm: ec.ECDH, peer_public_key: ec.EllipticCurvePublicKey) -> bytes:
-        raise NotImplementedError
+        return self._key.exchange(algorithm, peer_public_key)
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
         return self._key.public_key()

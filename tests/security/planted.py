@@ -117,8 +117,8 @@ FAULTS = (
         "P7",
         "tests/x509/test_pattern.py::test_whatever_else_was_signed_is_never_handed_out",
         "pkiplan/x509/issue.py",
-        "        and is_signed_with(certificate, signer, signed_part)\n",
-        "",
+        "signed_part is not None and is_signed_with(certificate, signer, signed_part):",
+        "signed_part is not None:",
     ),
     Fault(
         "P8",
