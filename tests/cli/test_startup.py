@@ -35,16 +35,35 @@ sys.exit(status)
 """
 
 
-def modules_of(directory: Path, *arguments: str) -> set[str]:
+# How often garbage was looked for, and whether it still would be at the end.
+COLLECTIONS = """
+import gc
+import sys
+sys.argv = ["pkiplan", *sys.argv[1:]]
+from pkiplan.__main__ import main
+seen = []
+gc.callbacks.append(lambda phase, info: seen.append(phase))
+try:
+    main()
+except SystemExit:
+    print("looked", len(seen), "kept", gc.get_count()[0] < gc.get_freeze_count(), file=sys.stderr)
+"""
+
+
+def told_by(program: str, directory: Path, *arguments: str) -> str:
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [sys.executable, "-c", program, *arguments],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COVERAGE_PROCESS_START": ""},
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(run.stderr.rpartition("MODULES ")[2].split())
+    return run.stderr
+
+
+def modules_of(directory: Path, *arguments: str) -> set[str]:
+    return set(told_by(PROGRAM, directory, *arguments).rpartition("MODULES ")[2].split())
 
 
 @pytest.mark.parametrize(
@@ -68,3 +87,9 @@ def test_forbidden_imports(applied: Here, line: str, forbidden: set[str]) -> Non
     applied.run("plan")  # fills the cache, as the first run on a machine does
 
     assert modules_of(applied.directory, *line.split()) & forbidden == set()
+
+
+def test_a_small_run_looks_for_no_garbage(applied: Here) -> None:
+    told = told_by(COLLECTIONS, applied.directory, "plan", "--json")
+
+    assert told == "looked 0 kept True\n"

@@ -212,6 +212,7 @@ def _alone_in(directory: Path) -> Iterator[None]:
         finally:
             sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
             gc.set_threshold(*thresholds)
+            gc.unfreeze()
             for number, handler in signals.items():
                 signal.signal(number, handler)
 
