@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 
 from cryptography.x509 import Certificate
 
@@ -14,6 +13,7 @@ from pkiplan.apply.work import Work
 from pkiplan.errors import PkiplanError
 from pkiplan.model.resource import CERTIFICATE_FILE, CHAIN_FILE, CNF_FILE, FULLCHAIN_FILE, Output, Resource
 from pkiplan.plan.changes import Change
+from pkiplan.x509.encoded import certificate_pem
 
 
 def file_writes(work: Work, resource: Resource, change: Change, certificate: Certificate) -> Iterator[FileWrite]:
@@ -86,19 +86,10 @@ def _read_back(
     work.memory.remember_output(hashlib.sha256(content).hexdigest(), output.format, output.options, contents)
 
 
-# A certificate stands in its own file, in its chain and in its authority's database.
-@lru_cache(maxsize=64)
-def pem_of(certificate: Certificate) -> bytes:
-    """Encode a certificate as PEM."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return certificate.public_bytes(Encoding.PEM)
-
-
 def _served_chain(work: Work, resource: Resource) -> tuple[Certificate, ...]:
     return tuple([work.certificate_of(authority) for authority in work.site.served_chain_of(resource)])
 
 
 def _pem_write(resource: Resource, name: str, certificates: tuple[Certificate, ...]) -> FileWrite:
-    content = b"".join(map(pem_of, certificates))
+    content = b"".join(map(certificate_pem, certificates))
     return FileWrite(name=name, content=content, attributes=resource.attributes, place=resource.place)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from cryptography.x509 import Certificate
 
 from pkiplan.apply.ca_database import random_serial
-from pkiplan.apply.certificate import pem_of
 from pkiplan.apply.work import Work
 from pkiplan.errors import PkiplanError
 from pkiplan.model.resource import Resource
 from pkiplan.plan.changes import Change
+from pkiplan.x509.encoded import certificate_pem
 from pkiplan.x509.issue import CertificateRequest, Issuer, lint_request, sign
+from pkiplan.x509.kept import Kept
+
+_ISSUERS: Kept[Issuer] = Kept(most=64)
 
 
 def issue(work: Work, resource: Resource, change: Change) -> Certificate:
@@ -36,15 +37,14 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
             serial=request.serial,
             not_after=request.not_after,
             subject=resource.subject,
-            pem=pem_of(certificate),
+            pem=certificate_pem(certificate),
         )
     work.remember_certificate(resource, certificate)
     return certificate
 
 
-@lru_cache(maxsize=64)
 def _issuer(certificate: Certificate) -> Issuer:
-    return Issuer.of(certificate)
+    return _ISSUERS.get(id(certificate), certificate, lambda: Issuer.of(certificate))
 
 
 def _signer(work: Work, resource: Resource) -> Resource | None:

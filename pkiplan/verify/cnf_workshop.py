@@ -30,7 +30,7 @@ from pkiplan.verify.openssl_program import OpenSsl, run
 from pkiplan.x509 import der
 from pkiplan.x509.issue import Issuer
 from pkiplan.x509.keys import PrivateKey, generate_key, key_spec
-from pkiplan.x509.private_keys import pem_block
+from pkiplan.x509.pem_lines import pem_block
 
 # What an RSA signature says of its key is nothing of its size, and small keys are made sooner.
 _THROW_AWAY_RSA = RsaKeySpec(2048)

@@ -9,7 +9,6 @@ from functools import cache, lru_cache
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkiplan.diagnostics import Diagnostic, Severity
 from pkiplan.errors import PkiplanError, kind_and_place
@@ -19,6 +18,7 @@ from pkiplan.model.names import DistinguishedName
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509 import der, pkilint_rules
+from pkiplan.x509.encoded import certificate_der
 from pkiplan.x509.extensions import CertificateExtensions, decode, encode
 from pkiplan.x509.kept import Kept
 from pkiplan.x509.keys import (
@@ -75,7 +75,7 @@ class Issuer:
         public_key = certificate.public_key()
         own_id = CertificateExtensions(certificate).get(x509.SubjectKeyIdentifier)
         return cls(
-            der.certificate_parts(certificate.public_bytes(Encoding.DER)).subject,
+            der.certificate_parts(certificate_der(certificate)).subject,
             key_identifier(public_key) if own_id is None else own_id.digest,
             public_key,  # type: ignore[arg-type] # a key that cannot sign fails when the signature is checked
         )
@@ -171,7 +171,7 @@ def _examined(certificate: x509.Certificate, request: CertificateRequest, signer
     """
     if request.issuer is None:
         return _read_and_compared(certificate, request, signer)
-    resource, encoded = request.resource, certificate.public_bytes(Encoding.DER)
+    resource, encoded = request.resource, certificate_der(certificate)
     names, shared = names_apart(resource.extensions)
     own = OwnParts(
         serial=request.serial,
@@ -233,11 +233,14 @@ def _build(request: CertificateRequest, signing_key: PrivateKey, signer: Observe
     resource = request.resource
     subject = to_x509_name(resource.subject)
     issuer = subject if request.issuer is None else _encoded_name(request.issuer.subject_der)
-    builder = (
-        x509.CertificateBuilder(issuer, subject, request.public_key, extensions=_extensions(request))
-        .serial_number(request.serial)
-        .not_valid_before(request.not_before)
-        .not_valid_after(request.not_after)
+    builder = x509.CertificateBuilder(
+        issuer,
+        subject,
+        request.public_key,
+        request.serial,
+        _without_zone(request.not_before),
+        _without_zone(request.not_after),
+        _extensions(request),
     )
     digest = None if resource.digest is None else _DIGESTS[resource.digest]()
     if _is_pss(resource, signer) and digest is not None:
@@ -250,6 +253,13 @@ def _build(request: CertificateRequest, signing_key: PrivateKey, signer: Observe
 def _is_pss(resource: Resource, signer: ObservedKeySpec) -> bool:
     """Tell whether the signature is RSASSA-PSS: only an RSA key can make one."""
     return resource.rsa_pss and isinstance(signer, RsaKeySpec)
+
+
+# What is issued together begins and ends together.
+@lru_cache(maxsize=64)
+def _without_zone(moment: datetime) -> datetime:
+    """Give a moment as a builder holds it: in UTC, which it does not say."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=64)

@@ -17,10 +17,11 @@ class Kept(Generic[Worked]):
     What a key names by `id` is kept with the result, so that no other object can come to have it.
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_most")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST) -> None:
         self._known: dict[Hashable, tuple[object, Worked]] = {}
+        self._most = most
 
     def find(self, key: Hashable) -> Worked | None:
         """Return what was kept for a key, or None."""
@@ -29,7 +30,7 @@ class Kept(Generic[Worked]):
 
     def keep(self, key: Hashable, named: object, worked: Worked) -> None:
         """Keep a result; `named` is everything that the key names by `id`."""
-        if len(self._known) >= _MOST:
+        if len(self._known) >= self._most:
             self._known.clear()
         self._known[key] = (named, worked)
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from pkiplan.model.keys import Curve, EcKeySpec, EdKeySpec, KeySpec, MlDsaKeySpec, ObservedKeySpec, OtherKey, RsaKeySpec
 from pkiplan.x509 import der
+from pkiplan.x509.kept import Kept
 
 PrivateKey: TypeAlias = CertificateIssuerPrivateKeyTypes
 PublicKey: TypeAlias = CertificateIssuerPublicKeyTypes
@@ -97,14 +98,22 @@ def key_spec(public_key: CertificatePublicKeyTypes) -> ObservedKeySpec:
     return OtherKey(type(public_key).__name__.removesuffix("PublicKey").lower())
 
 
+# Of one key that is signed for, the encoding is asked for four times in a row.
+_ENCODED: Kept[bytes] = Kept(most=64)
+
+
 def spki_der(public_key: CertificatePublicKeyTypes) -> bytes:
     """Encode a public key as SubjectPublicKeyInfo (RFC 5280, 4.1.2.7)."""
-    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _ENCODED.get(
+        id(public_key), public_key, lambda: public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
 
 
 def public_key_of_spki(encoded: bytes) -> PublicKey:
     """Read a public key that `spki_der` encoded."""
-    return cast("PublicKey", load_der_public_key(encoded))
+    public_key = cast("PublicKey", load_der_public_key(encoded))
+    _ENCODED.keep(id(public_key), public_key, encoded)
+    return public_key
 
 
 def spki_sha256(public_key: CertificatePublicKeyTypes) -> str:

@@ -1,13 +1,22 @@
-"""Whether the blocks of a PEM file begin where those who read it by lines find them (RFC 7468, section 2)."""
+"""The lines of PEM: how they are written, and whether the blocks of a file begin lines of their own (RFC 7468)."""
 
 from __future__ import annotations
 
+import base64
 import re
 
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import KeyMaterialError
 
 _WITHIN_A_LINE = re.compile(rb"[^\n]-----BEGIN ")
+_LINE = 64
+
+
+def pem_block(label: bytes, content: bytes) -> bytes:
+    """Write PEM as RFC 7468, section 3, wants it: lines of 64 characters."""
+    text = base64.b64encode(content)
+    lines = b"\n".join([text[start : start + _LINE] for start in range(0, len(text), _LINE)])
+    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, lines, label)
 
 
 def demand_own_lines(data: bytes) -> None:

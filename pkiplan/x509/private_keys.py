@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
 from pkiplan.x509.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
+from pkiplan.x509.pem_lines import pem_block
 from pkiplan.x509.pss_keys import bond_of
 
 # Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
@@ -126,12 +126,6 @@ def encode_private_key(key: PrivateKey, form: KeyForm, encryption: KeyEncryption
 def plain_pkcs8(key: PrivateKey) -> bytes:
     """Encode a private key as PKCS#8 in the clear."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def pem_block(label: bytes, content: bytes) -> bytes:
-    """Write PEM as RFC 7468, section 3, wants it: lines of 64 characters."""
-    lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64)).encode()
-    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, lines, label)
 
 
 # Opening

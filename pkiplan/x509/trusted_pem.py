@@ -10,7 +10,7 @@ import binascii
 import re
 
 from pkiplan.x509 import der
-from pkiplan.x509.private_keys import pem_block
+from pkiplan.x509.pem_lines import pem_block
 
 LABEL = b"TRUSTED CERTIFICATE"
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pkiplan.model.keys import RsaKeySpec
 from pkiplan.x509 import pkilint_rules
 from pkiplan.x509.lint import LINTS
-from pkiplan.x509.private_keys import pem_block
+from pkiplan.x509.pem_lines import pem_block
 from tests.cli.conftest import Here
 from tests.x509.chains import CLIENT, DAY, Made, Workshop, common, constraints, usage
 from tests.x509.other_encodings import (

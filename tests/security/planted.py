@@ -217,8 +217,8 @@ FAULTS = (
         "P18",
         "tests/security/test_content.py::test_the_same_keys_at_the_same_time_give_the_same_but_for_the_serial_number",
         "pkiplan/x509/issue.py",
-        "        .not_valid_after(request.not_after)\n",
-        "        .not_valid_after(request.not_after - __import__('datetime').timedelta(seconds=request.serial % 60))\n",
+        "        _without_zone(request.not_after),\n",
+        "        _without_zone(request.not_after - __import__('datetime').timedelta(seconds=request.serial % 60)),\n",
     ),
     Fault(
         "P19",

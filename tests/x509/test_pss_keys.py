@@ -9,7 +9,8 @@ from pkiplan.model.keys import PssBond, RsaKeySpec
 from pkiplan.x509 import der
 from pkiplan.x509.keys import spki_der
 from pkiplan.x509.parse import certificate_facts
-from pkiplan.x509.private_keys import open_as_pkcs8, pem_block, plain_pkcs8
+from pkiplan.x509.pem_lines import pem_block
+from pkiplan.x509.private_keys import open_as_pkcs8, plain_pkcs8
 from pkiplan.x509.pss_keys import RSASSA_PSS_OID, bond_of
 from tests.x509.chains import Workshop
 from tests.x509.other_encodings import (
