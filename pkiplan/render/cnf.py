@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+
+from jinja2 import TemplateError
+from jinja2.exceptions import TemplateSyntaxError
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.errors import PkiplanError
+from pkiplan.errors import PkiplanError, kind_and_place
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
-from pkiplan.render import built_in
+from pkiplan.render.environment import PROBLEMS, environment_for
 from pkiplan.render.view import view
 
 # OpenSSL reads a line in pieces of this many bytes, and up to 1.1.1 (LibreSSL still) takes a single backslash at the
@@ -28,7 +30,19 @@ def render(site: Site, resource: Resource, older_templates: str | None = None) -
     """Render a resource's `openssl.cnf`; the same site gives the same text."""
     problems: list[str] = []
     values = view(site, resource, problems)
-    text = _filled_in(site, older_templates, f"{resource.kind.value}.cnf.j2", values, problems)
+    token = PROBLEMS.set(problems)
+    try:
+        text = environment_for(site, older_templates).get_template(f"{resource.kind.value}.cnf.j2").render(values)
+    except TemplateSyntaxError as error:
+        problems.append(f"template {error.filename or error.name}, line {error.lineno}: {error.message}")
+    except TemplateError as error:
+        problems.append(f"a template of {site.templates or 'pkiplan'}: {error.message}")
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # What a template of the site's own can do wrong; it has nothing secret to speak of.
+        why = kind_and_place(error) if site.templates is None else error
+        problems.append(f"a template of {site.templates or 'pkiplan'}: {why}")
+    finally:
+        PROBLEMS.reset(token)
     if not problems:
         text = "\n".join(_kept_whole(line) for line in text.split("\n"))
         if site.templates is not None:
@@ -36,14 +50,6 @@ def render(site: Site, resource: Resource, older_templates: str | None = None) -
     if problems:
         raise PkiplanError(*(_diagnostic(resource, problem) for problem in dict.fromkeys(problems)))
     return text
-
-
-def _filled_in(site: Site, older: str | None, name: str, values: Mapping[str, Any], problems: list[str]) -> str:
-    if site.templates is None and older is None:
-        return built_in.fill_in(name, values, problems)
-    from pkiplan.render import environment
-
-    return environment.fill_in(site, older, name, values, problems)
 
 
 def _diagnostic(resource: Resource, problem: str) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""Templates that Jinja fills in: those that a site puts in the place of ours, and those of older versions.
+"""The templates: ours, and those a site puts in their place.
 
 A template is text that a site's author writes, so it runs in a sandbox: it can change nothing, call nothing but a
 few harmless filters, and what it prints is quoted unless it is `CnfText`.
@@ -6,24 +6,27 @@ few harmless filters, and what it prints is quoted unless it is `CnfText`.
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from importlib.resources import files
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError, TemplateNotFound, Undefined
-from jinja2.exceptions import SecurityError, TemplateSyntaxError
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, Undefined
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from pkiplan.errors import kind_and_place
+from pkiplan.errors import PkiplanError, system_words
 from pkiplan.model.site import Site
-from pkiplan.render import built_in
 from pkiplan.render.extension_lines import Line, Section
-from pkiplan.render.quoting import CnfText, quote, written
-from pkiplan.render.template_files import SUFFIX, Snapshot, read, snapshot
+from pkiplan.render.quoting import CnfText, CnfValueError, quote
 from pkiplan.render.view import Signing
+
+SUFFIX = ".cnf.j2"
+LARGEST_TEMPLATE = 256 * 1024
 
 # What cannot be written in the rendering that goes on; None outside of one.
 PROBLEMS: ContextVar[list[str] | None] = ContextVar("PROBLEMS", default=None)
@@ -43,30 +46,42 @@ _FILTERS = (
     "reject",
 )
 
-
-def fill_in(site: Site, older: str | None, name: str, values: Mapping[str, Any], problems: list[str]) -> str:
-    """Fill in a template; what goes wrong is added to the problems."""
-    whose = site.templates or "pkiplan"
-    token = PROBLEMS.set(problems)
-    try:
-        return _environment_for(site, older).get_template(name).render(values)
-    except TemplateSyntaxError as error:
-        problems.append(f"template {error.filename or error.name}, line {error.lineno}: {error.message}")
-    except TemplateError as error:
-        problems.append(f"a template of {whose}: {error.message}")
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
-        # What a template of the site's own can do wrong; it has nothing secret to speak of.
-        problems.append(f"a template of {whose}: {kind_and_place(error) if site.templates is None else error}")
-    finally:
-        PROBLEMS.reset(token)
-    return ""
+# Name, size, time of change and inode of every template in a site's directory: when any of it changes, they are
+# read anew.
+_Snapshot = tuple[tuple[str, int, int, int], ...]
 
 
-def _environment_for(site: Site, older: str | None) -> Environment:
+def environment_for(site: Site, older: str | None = None) -> Environment:
     """Return the compiled templates of a site; where `older` has one of ours, that stands in its place."""
     if site.templates is None:
         return _environment(None, (), older)
-    return _environment(site.templates, snapshot(site, site.templates), older)
+    return _environment(site.templates, _snapshot(site, site.templates), older)
+
+
+def _snapshot(site: Site, directory: str) -> _Snapshot:
+    # A link in the path must not lead out of the site, unless the site was allowed to go there.
+    if directory not in site.outside and not _is_inside(os.path.realpath(directory), os.path.realpath(site.base)):
+        raise PkiplanError.of(f"the templates in {directory} lie outside of the site", code="templates-outside")
+    try:
+        with os.scandir(directory) as entries:
+            found = [(e.name, e.stat(follow_symlinks=False)) for e in entries if e.name.endswith(SUFFIX)]
+    except OSError as error:
+        raise PkiplanError.of(
+            f"cannot read the templates in {directory}: {system_words(error)}", code="templates-unreadable"
+        ) from None
+    return tuple(sorted((name, status.st_size, status.st_mtime_ns, status.st_ino) for name, status in found))
+
+
+def template_digests(site: Site) -> dict[str, str]:
+    """Give the SHA-256 of each of the site's own templates by its path; nothing without a directory of them."""
+    if site.templates is None:
+        return {}
+    paths = [os.path.join(site.templates, name) for name, *_ in _snapshot(site, site.templates)]
+    return {path: hashlib.sha256(_read(path).encode()).hexdigest() for path in paths}
+
+
+def _is_inside(path: str, base: str) -> bool:
+    return path == base or path.startswith(base.rstrip("/") + "/")
 
 
 class _TemplateLoader(BaseLoader):
@@ -84,15 +99,36 @@ class _TemplateLoader(BaseLoader):
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
         if self._directory is not None and template in self._names:
             path = os.path.join(self._directory, template)
-            return read(path), path, None
+            return _read(path), path, None
         if "/" in template or not template.endswith(SUFFIX):
             raise TemplateNotFound(template)
         if self._older is not None and os.path.isfile(path := os.path.join(self._older, template)):
-            return read(path), path, None
-        try:
-            return built_in.source(template), None, None
-        except FileNotFoundError:
-            raise TemplateNotFound(template) from None
+            return _read(path), path, None
+        source = files("pkiplan.render") / "templates" / template
+        if not source.is_file():
+            raise TemplateNotFound(template)
+        return source.read_text("utf-8"), None, None
+
+
+def _read(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise PkiplanError.of(f"the template {path} is not a regular file", code="template-unreadable")
+            data = file.read(LARGEST_TEMPLATE + 1)
+    except OSError as error:
+        raise PkiplanError.of(
+            f"cannot read the template {path}: {system_words(error)}", code="template-unreadable"
+        ) from None
+    if len(data) > LARGEST_TEMPLATE:
+        raise PkiplanError.of(
+            f"the template {path} is larger than {LARGEST_TEMPLATE} bytes", code="template-unreadable"
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise PkiplanError.of(f"the template {path} is not UTF-8 text", code="template-unreadable") from None
 
 
 # The values whose fields a template may read, and the `loop` of Jinja's own.
@@ -121,12 +157,18 @@ def _finalize(value: object) -> str:
         return value
     if isinstance(value, Undefined):
         return str(value)  # raises: StrictUndefined
-    problems = PROBLEMS.get()
-    return quote(str(value)) if problems is None else written(value, problems)
+    try:
+        return quote(str(value))
+    except CnfValueError as error:
+        problems = PROBLEMS.get()
+        if problems is None:
+            raise
+        problems.append(str(error))
+        return ""
 
 
 @lru_cache(maxsize=8)
-def _environment(directory: str | None, snapshot: Snapshot, older: str | None) -> Environment:
+def _environment(directory: str | None, snapshot: _Snapshot, older: str | None) -> Environment:
     environment = _CnfEnvironment(
         loader=_TemplateLoader(directory, frozenset(name for name, *_ in snapshot), older),
         undefined=StrictUndefined,

@@ -40,17 +40,6 @@ def quote(value: str) -> CnfText:
     return CnfText(_SPECIAL.sub(r"\\\g<0>", _writable(value)))
 
 
-def written(value: object, problems: list[str]) -> str:
-    """Write what a template prints; what cannot be written is added to the problems."""
-    if isinstance(value, CnfText):
-        return value
-    try:
-        return quote(str(value))
-    except CnfValueError as error:
-        problems.append(str(error))
-        return ""
-
-
 def comment(value: str) -> CnfText:
     """Write a value into a comment: on one line, and not going on in the next."""
     if _writable(value).endswith("\\"):

@@ -82,7 +82,7 @@ def _templates(site: Site) -> Iterator[InputDigest]:
     if site.templates is None:
         return
     from pkiplan.manifest.files import InputDigest
-    from pkiplan.render.template_files import template_digests
+    from pkiplan.render.environment import template_digests
 
     for path, digest in _from_here(template_digests(site)).items():
         yield InputDigest(path, digest)

@@ -12,9 +12,8 @@ import pytest
 from pkiplan.cache.tree_digest import wait_for_next_tick
 from tests.cli.conftest import Here
 
-# Jinja is for the templates of a site's own, in its manifest or of its openssl.cnf.
-ALWAYS = {"pydantic", "rich", "asyncio", "importlib.metadata", "multiprocessing", "OpenSSL", "jinja2"}
-NOT_FOR_HELP = ALWAYS | {"yaml", "cryptography", "ssl", "pkiplan.workflow", "pkiplan.manifest"}
+ALWAYS = {"pydantic", "rich", "asyncio", "importlib.metadata", "multiprocessing", "OpenSSL"}
+NOT_FOR_HELP = ALWAYS | {"yaml", "jinja2", "cryptography", "ssl", "pkiplan.workflow", "pkiplan.manifest"}
 NOT_FOR_VERSION = NOT_FOR_HELP | {"typer", "inspect", "json", "dataclasses", "pkiplan.cli"}
 # What a plan is told from again must not cost what making it costs.
 NOT_FROM_MEMORY = NOT_FOR_HELP | {"pkiplan.plan", "pkiplan.model", "pkiplan.x509", "pkiplan.state.observe", "tempfile"}
@@ -78,8 +77,8 @@ def modules_of(directory: Path, *arguments: str) -> set[str]:
         ("status", NOT_FOR_PLAN),
         ("show certificate.web", NOT_FOR_PLAN - {"socket"}),
         ("apply --yes", NOT_FOR_PLAN | {"pkiplan.x509.issue"}),
-        ("validate", ALWAYS | {"cryptography", "pkiplan.state", "pkiplan.x509", "pkiplan.apply"}),
-        ("schema", ALWAYS | {"cryptography", "pkiplan.state", "pkiplan.x509", "pkiplan.apply"}),
+        ("validate", ALWAYS | {"jinja2", "cryptography", "pkiplan.state", "pkiplan.x509", "pkiplan.apply"}),
+        ("schema", ALWAYS | {"jinja2", "cryptography", "pkiplan.state", "pkiplan.x509", "pkiplan.apply"}),
         ("completion bash", NOT_FOR_HELP),
     ],
 )

@@ -16,7 +16,7 @@ from pkiplan.model.extensions import KeyUsage
 from pkiplan.plan import older_defaults
 from pkiplan.plan.changes import Plan, PlanOptions
 from pkiplan.plan.older_defaults import OlderDefault
-from pkiplan.render import built_in, older_templates
+from pkiplan.render import environment, older_templates
 from pkiplan.workflow import PlanRequest
 from tests.plan.sites import days, extension
 from tests.upgrade.build import HERE, MANIFEST, PASSPHRASE
@@ -140,10 +140,11 @@ def test_a_cnf_by_an_older_template_is_right(tree: datetime, tmp_path: Path, mon
     """Make up a later version that writes another comment: what today's wrote is right, until it says other things."""
     older = tmp_path / "older"
     older.mkdir()
-    ours = Path(built_in.__file__).parent / "templates" / "policy.cnf.j2"
+    ours = Path(environment.__file__).parent / "templates" / "policy.cnf.j2"
     (older / ours.name).write_bytes(ours.read_bytes())
-    monkeypatch.setattr(built_in, "_DIRECTORY", str(later(tmp_path, ours)))
-    built_in._template.cache_clear()
+    package = later(tmp_path, ours)
+    monkeypatch.setattr(environment, "files", lambda _: package)
+    environment._environment.cache_clear()
 
     assert {change.action.value for change in plan_at(tree).changes} == {"re-encode"}
 
@@ -153,17 +154,17 @@ def test_a_cnf_by_an_older_template_is_right(tree: datetime, tmp_path: Path, mon
     cnf = Path("pki/certificates/web/openssl.cnf")
     cnf.write_text(cnf.read_text() + "# by hand\n")
     assert [change.address for change in plan_at(tree).changes] == ["certificate.web"]
-    built_in._template.cache_clear()
+    environment._environment.cache_clear()
 
 
 def later(tmp_path: Path, changed: Path) -> Path:
     """Give the templates of a version to come."""
-    place = tmp_path / "later"
-    place.mkdir()
+    place = tmp_path / "later" / "templates"
+    place.mkdir(parents=True)
     for template in changed.parent.glob("*.j2"):
         (place / template.name).write_bytes(template.read_bytes())
     (place / changed.name).write_text("# as later versions write it\n" + changed.read_text())
-    return place
+    return place.parent
 
 
 def test_every_default_that_was_changed_is_among_those_tested() -> None:
