@@ -15,6 +15,17 @@ from pkiplan.plan.key import is_unchecked, is_under_any_of_several, shown_path
 from pkiplan.plan.renames import renames
 
 
+def is_remarkable(certificate: Resource, found: ObservedResource) -> bool:
+    """Tell whether people are told anything of a certificate, whatever is done to it."""
+    return (
+        _is_bound(found)
+        or _is_open(certificate, found)
+        or is_unchecked(certificate, found)
+        or is_under_any_of_several(certificate, found)
+        or any(_unchecked_outputs(certificate, found))
+    )
+
+
 def notices(site: Site, resources: Sequence[Resource], observed: ObservedState) -> tuple[Diagnostic, ...]:
     """Warn of keys stored in clear or bound to RSASSA-PSS, of open directories, of what takes a passphrase to check."""
     plain: list[Diagnostic] = []
@@ -27,10 +38,10 @@ def notices(site: Site, resources: Sequence[Resource], observed: ObservedState) 
         found = observed.of(resource.address)
         if resource.is_authority and _is_plain(resource, found):
             plain.append(_plain_key(resource))
-        if isinstance(found.key, Found) and found.key.value.pss_bond is not None:
+        if _is_bound(found):
             bound.append(_bound_key(resource))
-        if found.directory_mode is not None and _lets_others_in(resource, found.directory_mode):
-            open_directories.append((resource, found.directory_mode))
+        if _is_open(resource, found):
+            open_directories.append((resource, found.directory_mode or 0))
         if is_unchecked(resource, found):
             keys.append(resource.address)
         if is_under_any_of_several(resource, found):
@@ -77,8 +88,14 @@ def _bound_key(resource: Resource) -> Diagnostic:
     )
 
 
-def _lets_others_in(resource: Resource, found: int) -> bool:
-    return found & 0o077 & ~directory_attributes(resource).mode != 0
+def _is_bound(found: ObservedResource) -> bool:
+    return isinstance(found.key, Found) and found.key.value.pss_bond is not None
+
+
+def _is_open(resource: Resource, found: ObservedResource) -> bool:
+    """Tell whether a resource's directory lets others in than the files there are declared for."""
+    seen = found.directory_mode
+    return seen is not None and seen & 0o077 & ~directory_attributes(resource).mode != 0
 
 
 def _open_directories(site: Site, found: list[tuple[Resource, int]]) -> Iterator[Diagnostic]:

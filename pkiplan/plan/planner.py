@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Never
 
 from pkiplan.diagnostics import Diagnostic
-from pkiplan.model.observed import Found, ObservedCertificate, ObservedState
-from pkiplan.model.resource import Kind, Resource
+from pkiplan.model.observed import ObservedState
+from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
+from pkiplan.plan.beforehand import NOTHING_BEFOREHAND, Beforehand, Confirmed
 from pkiplan.plan.changes import Plan, PlanOptions
-from pkiplan.plan.decision import Decision, Request, decide
+from pkiplan.plan.decision import Decision, Request
 from pkiplan.plan.files import CnfTexts
+from pkiplan.plan.graph import Graph, holders_of_serials, serials
 from pkiplan.plan.guards import permitted, refusals, with_reach
-from pkiplan.plan.lost_authority import LostAuthorities
 from pkiplan.plan.notices import notices
 from pkiplan.plan.older_defaults import OlderDefault
-from pkiplan.plan.outlook import Context, Holder, Outlook, look_ahead
 from pkiplan.plan.prune import removals, unmanaged
-from pkiplan.plan.selection import Selection, select
+from pkiplan.plan.selection import select
 
 NO_OPTIONS = PlanOptions()
 NOTHING_KNOWN: Mapping[str, Never] = MappingProxyType({})
@@ -51,12 +50,14 @@ def plan_site(
     older_defaults: Sequence[OlderDefault] = (),
     older_cnf_digests: OlderCnfDigests = no_older_cnf,
     says: Callable[[str, Sequence[str]], bool] = says_nothing,
+    beforehand: Beforehand = NOTHING_BEFOREHAND,
 ) -> Plan:
     """Decide what is done to a whole site.
 
     `cnf_digests` and `lint` are, by address, the digest of the rendered `openssl.cnf` and what the lint says; they are
     asked only where it matters, so they may be computed on demand. `older_cnf_digests` are those of what older
-    versions wrote, given the site as they read it; `says` tells a declared value from a default.
+    versions wrote, given the site as they read it; `says` tells a declared value from a default. What was found out
+    `beforehand`, for the same time and from the same texts and rules, is made sure of and not found out again.
     """
     selection = select(site, observed, options)
     as_issued = site
@@ -65,8 +66,25 @@ def plan_site(
 
         as_issued = site_as_issued(site, observed, older_defaults, says)
     cnf = CnfTexts(today=cnf_digests, older=lambda address: older_cnf_digests(as_issued, address))
+    holders = holders_of_serials(_held(site, observed, beforehand))
+    graph = Graph(
+        site,
+        observed,
+        now,
+        selection=selection,
+        as_issued=as_issued,
+        ordinary=Request(cnf=cnf, lint=lint),
+        holders=holders,
+    )
+    confirmed = Confirmed(beforehand, graph, holders)
     chosen = [resource for resource in site if selection.holds(resource.address)]
-    decisions = _Graph(site, observed, now, selection, as_issued, Request(cnf=cnf, lint=lint)).decide_all(chosen)
+    looked_at: list[Resource] = []
+    decisions: list[Decision] = []
+    for resource in chosen:
+        if not confirmed.holds(resource):
+            looked_at.append(resource)
+            if (decision := graph.decide(resource)) is not None:
+                decisions.append(decision)
     removed = removals(observed, selection)
     changes = with_reach(site, permitted((*(decision.change for decision in decisions), *removed), selection))
     return Plan(
@@ -77,7 +95,7 @@ def plan_site(
         options=options,
         unmanaged=unmanaged(observed, removed),
         warnings=(
-            *notices(site, chosen, observed),
+            *notices(site, looked_at, observed),
             *(warning for decision in decisions for warning in decision.warnings),
         ),
         refusals=refusals(site, observed, changes, selection, now),
@@ -85,82 +103,11 @@ def plan_site(
     )
 
 
-class _Graph:
-    """The site while it is decided, issuers before what they issue: what is above is known when it is asked for."""
-
-    def __init__(
-        self,
-        site: Site,
-        observed: ObservedState,
-        now: datetime,
-        selection: Selection,
-        as_issued: Site,
-        ordinary: Request,
-    ) -> None:
-        self._site = site
-        self._observed = observed
-        self._now = now
-        self._selection = selection
-        self._as_issued = as_issued
-        self._ordinary = ordinary
-        self._lost = LostAuthorities(site, observed)
-        self._holders = _serial_holders(site, observed)
-        self._outlooks: dict[str, Outlook] = {}
-        self._contexts: dict[tuple[str | None, Kind], Context] = {}
-
-    def decide_all(self, chosen: Sequence[Resource]) -> list[Decision]:
-        decisions: list[Decision] = []
-        for resource in chosen:
-            found = self._observed.of(resource.address)
-            context = self._context(resource)
-            decision = decide(resource, found, context, self._request(resource))
-            if decision is not None:
-                decisions.append(decision)
-            if resource.is_authority:
-                ends = self._observed.earlier_ends.get(resource.address, frozenset())
-                change = decision.change if decision else None
-                self._outlooks[resource.address] = look_ahead(resource, found, change, context, ends)
-        return decisions
-
-    def _context(self, resource: Resource) -> Context:
-        key = (resource.issuer, resource.kind)
-        if key not in self._contexts:
-            self._contexts[key] = Context(
-                site=self._site,
-                now=self._now,
-                issuer=None if resource.issuer is None else self._outlooks[resource.issuer],
-                derived_files=self._site.derived_files(resource),
-                holders={} if resource.issuer is None else self._holders.get(resource.issuer, {}),
-            )
-        return self._contexts[key]
-
-    def _request(self, resource: Resource) -> Request:
-        is_replaced = resource.address in self._selection.replaced
-        issued = self._lost.issued_by(resource) if resource.is_authority else ()
-        as_issued = self._as_issued.resources[resource.address]
-        if not is_replaced and not issued and as_issued is resource:
-            return self._ordinary
-        return replace(
-            self._ordinary,
-            is_replaced=is_replaced,
-            rekey=is_replaced and self._selection.rekey,
-            as_issued=None if as_issued is resource else as_issued,
-            issued=issued,
-        )
-
-
-def _certificate(observed: ObservedState, resource: Resource) -> ObservedCertificate | None:
-    certificate = observed.of(resource.address).certificate
-    return certificate.value if isinstance(certificate, Found) else None
-
-
-def _serial_holders(site: Site, observed: ObservedState) -> dict[str, dict[int, Holder]]:
-    """Tell, for each issuer, by serial, which certificate has it: the first in the order of the site."""
-    holders: dict[str, dict[int, Holder]] = {}
+def _held(site: Site, observed: ObservedState, beforehand: Beforehand) -> Iterator[tuple[Resource, int, str]]:
+    """Give the serial number and the fingerprint of each certificate of the site, in order."""
     for resource in site:
-        certificate = _certificate(observed, resource)
-        if certificate is not None and resource.issuer is not None:
-            holders.setdefault(resource.issuer, {}).setdefault(
-                certificate.serial, (resource.address, certificate.fingerprint_sha256)
-            )
-    return holders
+        kept = beforehand.unchanged.get(resource.address)
+        if kept is None:
+            yield from serials([resource], observed)
+        else:
+            yield resource, kept.serial, kept.fingerprint_sha256

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pkiplan.errors import SecretError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pkiplan.model.secret_references import SecretReference
     from pkiplan.model.site import Site
     from pkiplan.secrets import SecretResolver
+    from pkiplan.state.observe import Observed
 
 # Secrets that are simply there or not: looking for one asks no person and runs nothing.
 AT_HAND = EnvSecret | FileSecret | SystemdSecret
@@ -41,11 +42,13 @@ def opener(
     return open_with
 
 
-def needed_secrets(site: Site, observed: ObservedState, plan: Plan) -> Iterator[SecretReference]:
+def needed_secrets(site: Site, observed: Observed, plan: Plan) -> Iterator[SecretReference]:
     """List what the plan's changes need, and what opens a file that nobody looked into, without asking anybody."""
-    yield from _several_passphrases(site, observed, plan.options)
-    for resource in site:
-        found = observed.of(resource.address)
+    # Of what is unchanged everything is known.
+    others = [resource for resource in site if resource.address not in observed.beforehand.unchanged]
+    yield from _several_passphrases(site, others, observed.state, plan.options)
+    for resource in others:
+        found = observed.state.of(resource.address)
         for references in _unopened(resource, found):
             yield from (reference for reference in references if isinstance(reference, AT_HAND))
     for change in plan.pending:
@@ -59,10 +62,12 @@ def needed_secrets(site: Site, observed: ObservedState, plan: Plan) -> Iterator[
             yield from output.passphrases
 
 
-def _several_passphrases(site: Site, observed: ObservedState, options: PlanOptions) -> Iterator[SecretReference]:
+def _several_passphrases(
+    site: Site, resources: Iterable[Resource], observed: ObservedState, options: PlanOptions
+) -> Iterator[SecretReference]:
     """List what tells whether a key lies under an older one of its passphrases; declaring several asks for that."""
     selection = select(site, observed, options)
-    for resource in site:
+    for resource in resources:
         if not isinstance(resource.key, ManagedKey) or not selection.holds(resource.address):
             continue
         if is_under_any_of_several(resource, observed.of(resource.address)):

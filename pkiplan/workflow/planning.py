@@ -109,6 +109,7 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     """
     from pkiplan.cache import open_cache
     from pkiplan.cache.tree_digest import file_system_clock
+    from pkiplan.plan.beforehand import Foresight
     from pkiplan.plan.older_defaults import OLDER_DEFAULTS
     from pkiplan.plan.planner import plan_site
     from pkiplan.state.observe import observe_site
@@ -116,20 +117,24 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     begun = file_system_clock()
     loaded, site = load(request.site, variables=request.variables, allow_outside=request.allow_outside)
     cache = open_cache()
+    cnf, lint = cnf_digests(site), lint_findings(site)
+    foresight = partial(
+        Foresight, site, now=request.now, cnf_digests=cnf, lint=lint, older_cnf_digests=older_cnf_digests
+    )
     decide = partial(
         plan_site,
         site,
         now=request.now,
         options=request.options,
-        cnf_digests=cnf_digests(site),
-        lint=lint_findings(site),
+        cnf_digests=cnf,
+        lint=lint,
         older_defaults=OLDER_DEFAULTS,
         older_cnf_digests=older_cnf_digests,
         says=partial(says, loaded),
     )
-    observed = observe_site(site, cache=cache)
-    plan = decide(observed=observed.state)
-    if resolver is not None and (needed := frozenset(needed_secrets(site, observed.state, plan))):
+    observed = observe_site(site, cache=cache, foresight=foresight)
+    plan = decide(observed=observed.state, beforehand=observed.beforehand)
+    if resolver is not None and (needed := frozenset(needed_secrets(site, observed, plan))):
         observed = observe_site(site, cache=cache, open_with=opener(site, needed, resolver))
         plan = decide(observed=observed.state)
     if site.templates is not None:
@@ -153,7 +158,7 @@ def make_plan_again(planned: PlannedSite) -> PlannedSite:
     from pkiplan.state.observe import observe_site
 
     loaded, site = planned.loaded, planned.site
-    was_opened = planned.resolver is not None and any(needed_secrets(site, planned.observed.state, planned.plan))
+    was_opened = planned.resolver is not None and any(needed_secrets(site, planned.observed, planned.plan))
     if not was_opened and site.templates is None and is_unchanged(planned.inputs, loaded.looks):
         observed = observe_site(site, cache=open_cache())
         if observed == planned.observed:

@@ -30,7 +30,8 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
         return None
     if site.templates is not None:  # which of its own files a template reads shows only when it is rendered
         return None
-    due = first_renewal(site, planned.observed.state)
+    unchanged = planned.observed.beforehand.unchanged
+    due = first_renewal(site, planned.observed.state, {address: one.due for address, one in unchanged.items()})
     if due is None or due <= now:
         return None
     evidence = remembered_plan.evidence(

@@ -28,7 +28,7 @@ from pkiplan.model.resource import CHAIN_FILE, CNF_FILE, Output, Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Action, Change, KeyStep, Plan, PlanOptions
 from pkiplan.plan.name_encoding import encode_name
-from pkiplan.plan.planner import plan_site
+from tests.plan.both_ways import planned_both_ways
 from tests.plan.sites import NOW, P256
 
 NOTHING_THERE = ObservedState(resources={})
@@ -269,7 +269,7 @@ class World:
 
     def plan_of(self, site: Site, **options: object) -> Plan:
         """Plan another site over the same disk."""
-        return plan_site(
+        return planned_both_ways(
             site,
             self.disk.observe(site),
             self.now,

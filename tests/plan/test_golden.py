@@ -17,7 +17,7 @@ from pkiplan.model.site import Site
 from pkiplan.plan.changes import PlanOptions
 from pkiplan.plan.document import plan_document
 from pkiplan.plan.document_schema import plan_schema
-from pkiplan.plan.planner import plan_site
+from tests.plan.both_ways import planned_both_ways
 from tests.plan.simulate import World, cnf_digests
 from tests.plan.sites import NOW
 
@@ -59,7 +59,7 @@ def test_the_plan_is_the_golden_one(case: str, monkeypatch: pytest.MonkeyPatch) 
         name: tuple(value) if isinstance(value, list) else value for name, value in disk.get("options", {}).items()
     }
 
-    plan = plan_site(
+    plan = planned_both_ways(
         site,
         world.disk.observe(site),
         NOW + timedelta(days=disk.get("days_later", 0)),

@@ -12,7 +12,7 @@ from pkiplan.model.observed import UnmanagedFile
 from pkiplan.model.resource import Kind
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Action, Plan, PlanOptions
-from pkiplan.plan.planner import plan_site
+from tests.plan.both_ways import planned_both_ways
 from tests.plan.simulate import World, cnf_digests
 from tests.plan.sites import (
     NOW,
@@ -141,7 +141,7 @@ def undeclared(world: World, *addresses: str, site: Site | None = None, **option
     files += [UnmanagedFile(path=f"{a}/key.pem", description="key", address=a) for a in addresses]
     files.append(UnmanagedFile(path="notes.txt", description="text"))
     observed = replace(world.disk.observe(smaller), unmanaged=tuple(files))
-    return plan_site(
+    return planned_both_ways(
         smaller,
         observed,
         NOW,

@@ -16,7 +16,8 @@ from pkiplan.model.site import Site
 from pkiplan.plan.as_issued import site_as_issued
 from pkiplan.plan.changes import Action, Plan
 from pkiplan.plan.older_defaults import OlderDefault
-from pkiplan.plan.planner import plan_site, says_nothing
+from pkiplan.plan.planner import says_nothing
+from tests.plan.both_ways import planned_both_ways
 from tests.plan.simulate import World, cnf_digests
 from tests.plan.sites import (
     P256,
@@ -56,7 +57,7 @@ def plan_after_upgrade(
     world: World, site: Site, older: Sequence[OlderDefault], *, said: Sequence[str] = (), **more: object
 ) -> Plan:
     observed: ObservedState = world.disk.observe(site)
-    return plan_site(
+    return planned_both_ways(
         site,
         observed,
         world.now,

@@ -14,6 +14,7 @@ from pkiplan.model.secret_references import EnvSecret
 from pkiplan.model.validity import Validity
 from pkiplan.plan.changes import Action, Finding, KeyStep, Reason
 from pkiplan.plan.planner import plan_site
+from tests.plan.both_ways import planned_both_ways
 from tests.plan.simulate import World, cnf_digests, digest
 from tests.plan.sites import (
     NOW,
@@ -222,7 +223,7 @@ def test_an_authority_that_is_gone_but_listed_in_its_index_is_rekeyed() -> None:
     site = small_site()
     observed = ObservedState(resources={}, issued_serials={"authority.issuing": frozenset({0x2A})})
 
-    plan = plan_site(site, observed, NOW, cnf_digests={})
+    plan = planned_both_ways(site, observed, NOW, cnf_digests={})
 
     change = plan.changes[1]
     assert change.action is Action.REKEY
@@ -347,7 +348,7 @@ def test_a_lint_warning_is_a_warning_of_the_plan() -> None:
     world = World(small_site())
     warning = Diagnostic(severity=Severity.WARNING, summary="long", code="lifetime")
 
-    plan = plan_site(world.site, world.disk.observe(world.site), NOW, cnf_digests={}, lint=Lint(warning))
+    plan = planned_both_ways(world.site, world.disk.observe(world.site), NOW, cnf_digests={}, lint=Lint(warning))
 
     assert {change.action for change in plan.changes} == {Action.CREATE}
     assert plan.warnings == (warning,) * 5
@@ -356,7 +357,7 @@ def test_a_lint_warning_is_a_warning_of_the_plan() -> None:
 def test_a_cnf_whose_digest_nobody_gave_is_not_compared() -> None:
     world = World.applied(small_site())
 
-    plan = plan_site(world.site, world.disk.observe(world.site), NOW)
+    plan = planned_both_ways(world.site, world.disk.observe(world.site), NOW)
 
     assert plan.changes == ()
 
@@ -364,7 +365,7 @@ def test_a_cnf_whose_digest_nobody_gave_is_not_compared() -> None:
 def test_what_an_interrupted_apply_left_is_passed_on() -> None:
     observed = ObservedState(resources={}, interrupted=("certificate.web was half done",))
 
-    assert plan_site(small_site(), observed, NOW).interrupted == ("certificate.web was half done",)
+    assert planned_both_ways(small_site(), observed, NOW).interrupted == ("certificate.web was half done",)
 
 
 def test_the_plan_does_not_depend_on_the_order_in_which_files_were_observed() -> None:
@@ -373,7 +374,7 @@ def test_the_plan_does_not_depend_on_the_order_in_which_files_were_observed() ->
     turned = replace(observed, resources=dict(reversed(list(observed.resources.items()))))
     later = NOW + timedelta(days=70)
 
-    assert plan_site(world.site, observed, later) == plan_site(world.site, turned, later)
+    assert planned_both_ways(world.site, observed, later) == planned_both_ways(world.site, turned, later)
 
 
 def test_a_leafs_certificate_in_place_of_an_authoritys_cannot_sign_while_its_repair_is_blocked() -> None:

@@ -6,7 +6,9 @@ import os
 import shutil
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,10 +18,14 @@ from cryptography.x509.oid import NameOID
 
 from pkiplan.cache import Cache, open_cache
 from pkiplan.model.site import Site
-from pkiplan.state import observe, side_by_side
+from pkiplan.plan.beforehand import Foresight
+from pkiplan.plan.changes import Plan
+from pkiplan.plan.planner import no_older_cnf, plan_site
+from pkiplan.state import looking, observe, side_by_side
 from pkiplan.state.inspect import inspect_chain
 from pkiplan.state.observe import Observed, observe_site
-from tests.apply.workbench import AUTHORITIES, Workbench
+from pkiplan.workflow.asked import cnf_digests
+from tests.apply.workbench import AUTHORITIES, NOW, Workbench
 from tests.state.tampering import (
     ECDSA_SHA256,
     Leaf,
@@ -208,7 +214,7 @@ def looked_at_whole(site: Site, monkeypatch: pytest.MonkeyPatch) -> Observed:
     with monkeypatch.context() as patched:
         patched.setattr(observe, "SMALL_SITE", 1_000_000)
         patched.setattr(side_by_side, "LEAST_EACH", 1_000_000)
-        patched.setattr(observe, "inspect_chain", lambda read, memory, _parts: inspect_chain(read, memory))
+        patched.setattr(looking, "inspect_chain", lambda read, memory, _parts: inspect_chain(read, memory))
         return observe_site(site, cache=None)
 
 
@@ -220,7 +226,15 @@ def looked_at_as_large(
         patched.setattr(side_by_side, "LEAST_EACH", 2)
         patched.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
         patched.setattr(threading, "active_count", lambda: 1)
-        return observe_site(site, cache=cache)
+        return observe_site(site, cache=cache, foresight=partial(Foresight, site, now=NOW, **asked(site)))
+
+
+def asked(site: Site) -> dict[str, Any]:
+    return {"cnf_digests": cnf_digests(site), "lint": {}, "older_cnf_digests": no_older_cnf}
+
+
+def planned(site: Site, observed: Observed) -> Plan:
+    return plan_site(site, observed.state, NOW, beforehand=observed.beforehand, **asked(site))
 
 
 @pytest.mark.parametrize("name", [FIRST, LAST])
@@ -235,5 +249,9 @@ def test_what_was_done_to_one_of_many_is_told_as_of_one_of_few(
     expected = looked_at_whole(site, monkeypatch)
     assert expected.state != before.state
 
-    assert looked_at_as_large(site, monkeypatch) == expected
-    assert looked_at_as_large(site, monkeypatch, cache=cache, processors=2) == expected
+    for seen in (
+        looked_at_as_large(site, monkeypatch),
+        looked_at_as_large(site, monkeypatch, cache=cache, processors=2),
+    ):
+        assert planned(site, seen) == planned(site, expected)
+        assert seen == expected
