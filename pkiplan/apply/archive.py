@@ -31,7 +31,7 @@ def keep(tree: Tree, place: str, now: datetime, serial: int | None, directory: i
         entry: int | None = None
         path: str | None = None
         for name in wanted:
-            with _published(directory, name) as found:
+            with published(directory, name) as found:
                 if found is None:
                     continue
                 if entry is None:
@@ -62,7 +62,7 @@ def move_in(tree: Tree, place: str, now: datetime, serial: int | None, parent: i
 
 
 def move_some_in(tree: Tree, place: str, now: datetime, serial: int | None, parent: int, names: Iterable[str]) -> str:
-    """Move some of what lies in a resource's directory into its archive; return where it lies now."""
+    """Move some of what lies in a resource's directory into one entry of its archive; return where it lies now."""
     path = _new_entry(tree, place, now, serial)
     with tree.directory(path) as entry:
         for name in names:
@@ -92,7 +92,8 @@ def remove_expired(tree: Tree, now: datetime) -> int:
 
 
 @contextlib.contextmanager
-def _published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
+def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
+    """Give where a file of a resource lies: one that was adopted by its absolute path, or None."""
     if not name.startswith("/"):
         with generations.published(directory, name) as found:
             yield found

@@ -8,6 +8,7 @@ so that a reader who resolved `..data` just before can still open what it found 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,29 +64,33 @@ def carry_over(directory: int, generation: int, name: str) -> bool:
     with published(directory, name) as found:
         if found is None:
             return False
-        source, source_name = found
-        with parent_of(generation, name, make=True) as (parent, last):
-            filesystem.link_or_copy(source, source_name, parent, last, LARGEST_PEM)
+        _take(*found, generation, name)
         return True
 
 
-def undeclared(directory: int, generation: int) -> list[str]:
-    """List what the current generation holds and the new one does not: files no longer declared, never touched."""
+def _take(source: int, source_name: str, generation: int, name: str) -> None:
+    with parent_of(generation, name, make=True) as (parent, last):
+        filesystem.link_or_copy(source, source_name, parent, last, LARGEST_PEM)
+
+
+def carry_over_undeclared(directory: int, generation: int) -> None:
+    """Take over what the current generation holds and the new one does not: files no longer declared, never touched."""
     current = current_generation(directory)
     if current is None:
-        return []
+        return
     with contextlib.closing(_Open(directory, current)) as opened:
-        return sorted(set(_files_in(opened.descriptor)) - set(_files_in(generation)))
+        for name in sorted(set(_files_in(opened.descriptor)) - set(_files_in(generation))):
+            with parent_of(opened.descriptor, name) as (source, last):
+                if filesystem.is_regular(source, last):
+                    _take(source, last, generation, name)
 
 
 @contextlib.contextmanager
 def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
     """Give an open directory and a name in it where the file published as `name` really lies, or None.
 
-    A link that is not pkiplan's own counts as nothing: what it leads to belongs to somebody else.
+    A link that leads out of the generations counts as nothing: what it leads to belongs to somebody else.
     """
-    current = current_generation(directory)
-    link = public_link(name)
     with contextlib.ExitStack() as stack:
         try:
             parent, last = stack.enter_context(parent_of(directory, name))
@@ -96,17 +101,28 @@ def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
         if filesystem.is_regular(parent, last):
             yield parent, last
             return
-        if current is None or filesystem.link_target(parent, last) != link:
+        place = _place_in_generation(directory, name, filesystem.link_target(parent, last))
+        if place is None:
             yield None
             return
         try:
-            opened = stack.enter_context(contextlib.closing(_Open(directory, current)))
-            inner, last = stack.enter_context(parent_of(opened.descriptor, name))
+            generation, within = place
+            opened = stack.enter_context(contextlib.closing(_Open(directory, generation)))
+            inner, last = stack.enter_context(parent_of(opened.descriptor, within))
         except OSError as error:
             _demand_absence(error)
             yield None
             return
         yield (inner, last) if filesystem.is_regular(inner, last) else None
+
+
+def _place_in_generation(directory: int, name: str, link: str | None) -> tuple[str, str] | None:
+    """Tell which generation, and which file of it, a public name's link leads to, however somebody spelled it."""
+    if link is None:
+        return None
+    first, _, within = os.path.normpath(os.path.join(os.path.dirname(name), link)).partition("/")
+    generation = current_generation(directory) if first == DATA_LINK else first
+    return (generation, within) if within and generation is not None and is_generation(generation) else None
 
 
 def public_link(name: str) -> str:
@@ -128,15 +144,15 @@ def sync(generation: int) -> None:
 def publish(directory: int, generation: Generation, names: Iterable[str]) -> None:
     """Make the public names of a generation's files: links that stay for ever, before the switch.
 
-    So a new file appears with its generation. A plain file in the place of a link first becomes a link to itself, in a
-    generation of what is there.
+    So a new file appears with its generation. A plain file in the place of a link, or one behind a link that would not
+    follow the switch, first becomes a link to itself, in a generation of what is there.
     """
     there = set(filesystem.names_in(directory))
     old: list[str] = []
     new: list[str] = []
     for name in sorted(names):
         (old if name.partition("/")[0] in there else new).append(name)
-    plain = [name for name in old if _is_plain(directory, name)]
+    plain = [name for name in old if _is_published_otherwise(directory, name)]
     if plain:
         _move_into_generation(directory, generation, plain)
     for name in old:
@@ -206,14 +222,10 @@ def _move_into_generation(directory: int, generation: Generation, plain: list[st
     """Make plain files links without changing what a reader sees, so that the switch can be one step for all."""
     interim = Generation(f"{generation.name}-plain", generation.run)
     filesystem.remove_tree(directory, interim.name)
-    current = current_generation(directory)
     with contextlib.closing(_Open(directory, interim.name, make=True)) as opened:
-        names = set(plain)
-        if current is not None:
-            with contextlib.closing(_Open(directory, current)) as old:
-                names.update(_files_in(old.descriptor))
-        for name in sorted(names):
+        for name in plain:
             carry_over(directory, opened.descriptor, name)
+        carry_over_undeclared(directory, opened.descriptor)
         sync(opened.descriptor)
     filesystem.sync_directory(directory)
     filesystem.replace_link(directory, DATA_LINK, interim.name, f"{DATA_LINK}-{generation.run}")
@@ -230,13 +242,23 @@ def _publish_name(directory: int, generation: Generation, name: str) -> None:
             filesystem.replace_link(parent, last, target, f"{STAGED_PREFIX}link-{generation.run}")
 
 
-def _is_plain(directory: int, name: str) -> bool:
+def is_plain(directory: int, name: str) -> bool:
+    """Tell whether a regular file, and no link, lies where a public name belongs."""
     try:
         with parent_of(directory, name) as (parent, last):
             return filesystem.is_regular(parent, last)
     except OSError as error:
         _demand_absence(error)
         return False
+
+
+def _is_published_otherwise(directory: int, name: str) -> bool:
+    """Tell whether a file is published under a name, but not by the link that follows the switch."""
+    with published(directory, name) as found:
+        if found is None:
+            return False
+    with parent_of(directory, name) as (parent, last):
+        return filesystem.link_target(parent, last) != public_link(name)
 
 
 def _demand_absence(error: OSError) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pkiplan.apply import archive, filesystem, generations
+from pkiplan.apply.overwritten_keys import names_with_others_keys
 from pkiplan.apply.work import Work
 from pkiplan.formats import FORMATS
 from pkiplan.model.keys import ManagedKey
 from pkiplan.model.observed import Found
 from pkiplan.model.resource import CERTIFICATE_FILE, Resource
 from pkiplan.model.site import Site
-from pkiplan.model.tree import archive_path, is_generation
+from pkiplan.model.tree import DATA_LINK, archive_path, is_generation
 from pkiplan.plan.changes import Change, KeyStep
 
 
@@ -17,9 +18,11 @@ def prepare(work: Work, resource: Resource, change: Change) -> str | None:
     """Keep what is replaced, and make the names under which the new files appear; return where the old ones went."""
     kept = None
     stage = work.stage_of(change.address)
-    replaced = [name for name in replaced_names(resource, change) if name.startswith("/") or not stage.is_new]
-    if replaced:
+    replaced = {name for name in replaced_names(resource, change) if name.startswith("/") or not stage.is_new}
+    if replaced or not stage.is_new:
         with work.tree.directory(resource.directory) as directory:
+            if not stage.is_new:
+                replaced.update(names_with_others_keys(work, resource, change, directory))
             place = archive_path(resource.kind, resource.id, resource.element)
             kept = archive.keep(work.tree, place, work.now, _old_serial(work, change), directory, replaced)
     if stage.names and not stage.is_new:
@@ -29,14 +32,22 @@ def prepare(work: Work, resource: Resource, change: Change) -> str | None:
 
 
 def _keep_left_behind(work: Work, resource: Resource) -> None:
-    """Move generations to which no link leads into the archive: a key may be in them."""
+    """Move generations to which no link leads into the archive: a key may be in them.
+
+    So is the directory that takes the place of the link where a tree was copied with its links followed.
+    """
     place = archive_path(resource.kind, resource.id, resource.element)
     with work.tree.directory(resource.directory) as directory:
         if generations.current_generation(directory) is not None:
             return
-        for name in filesystem.names_in(directory):
-            if is_generation(name) and name != work.generation.name:
-                archive.move_in(work.tree, place, work.now, None, directory, name)
+        left = [
+            name
+            for name in filesystem.names_in(directory)
+            if (is_generation(name) and name != work.generation.name)
+            or (name == DATA_LINK and filesystem.is_directory(directory, name))
+        ]
+        if left:
+            archive.move_some_in(work.tree, place, work.now, None, directory, left)
 
 
 def settle(work: Work, resource: Resource, change: Change, before: str | None) -> bool:

@@ -121,8 +121,7 @@ class Stage:
         with self.tree.directory(self.resource.directory) as directory:
             opened = generations.begin(directory, self.generation)
             try:
-                for name in generations.undeclared(directory, opened):
-                    generations.carry_over(directory, opened, name)
+                generations.carry_over_undeclared(directory, opened)
                 filesystem.set_directory_placement(directory, self.generation.name, self.placement)
             finally:
                 filesystem.close(opened)

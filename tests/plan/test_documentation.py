@@ -10,7 +10,7 @@ from tests.plan.cases import CASES
 PAGE = Path(__file__).parents[2] / "docs" / "planning.md"
 HERE = Path(__file__).parent
 TEXT = " ".join(PAGE.read_text(encoding="utf-8").split())
-PLACES = (HERE, HERE.parent / "upgrade", HERE.parent / "workflow", HERE.parent / "cli", HERE.parent / "apply")
+PLACES = (HERE, *(HERE.parent / name for name in ("upgrade", "workflow", "cli", "apply", "security")))
 TESTS = "\n".join(path.read_text(encoding="utf-8") for place in PLACES for path in place.glob("test_*.py"))
 
 

@@ -7,12 +7,15 @@ import os
 import random
 import re
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pkiplan.plan.changes import PlanOptions
-from tests.apply.workbench import AUTHORITIES, Workbench
+from tests.apply.workbench import AUTHORITIES, NOW, Workbench
 from tests.security.site import CHANGES, Place
 
 
@@ -102,6 +105,147 @@ def test_no_flag_but_its_own_name_touches_an_authoritys_key(place: Place, tmp_pa
         assert keys <= still, flags
         if manifest != "no authority at all":
             assert keys == {path.read_bytes() for path in here.tree.glob("authorities/*/key.pem")}, flags
+
+
+def _new_key() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _contents(tree: Path) -> str:
+    return "".join(path.read_text() for path in tree.rglob("*") if path.is_file())
+
+
+def test_an_authoritys_key_in_one_file_with_its_certificate_outlives_that_file(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path).write(SITE)
+    bench.applied()
+    certificate, key = (bench.tree / "authorities/issuing" / name for name in ("cert.pem", "key.pem"))
+    content = key.read_text()
+    certificate.write_text(certificate.read_text() + content)
+    certificate.chmod(0o600)
+    key.unlink()
+
+    bench.apply()
+
+    assert content not in certificate.read_text()
+    assert content in _contents(bench.tree / "archive/authority/issuing")
+
+
+@pytest.mark.parametrize("name", ["cert.pem", "chain.pem", "fullchain.pem", "openssl.cnf", "all.pem"])
+@pytest.mark.parametrize("is_plain", [True, False], ids=["in the place of the link", "through the link"])
+def test_a_key_that_somebody_put_into_a_certificates_file_outlives_that_file(
+    tmp_path: Path, name: str, is_plain: bool
+) -> None:
+    bench = Workbench(tmp_path).write(
+        SITE.replace("reuse_key: true", "outputs: [{format: pem-combined, path: all.pem}]")
+    )
+    bench.applied()
+    file, key = bench.tree / "certificates/web" / name, _new_key()
+    content = key + file.read_bytes()
+    if is_plain:
+        file.unlink()
+    file.write_bytes(content)
+    file.chmod(0o604)
+
+    for day in range(3):
+        bench.applied(
+            PlanOptions(replace=("certificate.web",)) if day else PlanOptions(), now=NOW + timedelta(days=day)
+        )
+
+    assert bench.actions(now=NOW + timedelta(days=2)) == {}
+    assert key.decode() in _contents(bench.tree)
+
+
+@pytest.mark.parametrize("form", ["pem-combined", "pkcs12", "der"])
+def test_a_key_where_an_output_is_declared_outlives_the_output(tmp_path: Path, form: str) -> None:
+    bench = Workbench(tmp_path, environment={"P12": "a passphrase"}).write(SITE)
+    bench.applied()
+    key, place = _new_key(), bench.tree / "certificates/web/mine.key"
+    place.write_bytes(key)
+    passphrase = ", passphrase: {env: P12}" if form == "pkcs12" else ""
+    bench.write(SITE.replace("reuse_key: true", f"outputs: [{{format: {form}, path: mine.key{passphrase}}}]"))
+
+    bench.applied()
+
+    (entry,) = (bench.tree / "archive/certificate/web").iterdir()
+    assert (entry / "mine.key").read_bytes() == key
+    assert place.is_symlink()
+
+
+def test_an_output_of_pkiplans_own_is_not_archived_for_its_key(tmp_path: Path) -> None:
+    combined = "outputs: [{format: pem-combined, path: all.pem%s}]"
+    bench = Workbench(tmp_path).write(SITE.replace("reuse_key: true", combined % ""))
+    bench.applied()
+    bench.write(SITE.replace("reuse_key: true", combined % ", order: certificate-first"))
+
+    bench.applied()
+
+    assert not (bench.tree / "archive").exists()
+
+
+def test_a_key_that_somebody_put_into_a_generation_is_taken_along(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path).write(SITE)
+    bench.applied()
+    (bench.tree / "certificates/web/..data/mine.key").write_bytes(key := _new_key())
+
+    for day in range(3):
+        bench.applied(PlanOptions(replace=("certificate.web",)), now=NOW + timedelta(days=day))
+
+    assert (bench.tree / "certificates/web/..data/mine.key").read_bytes() == key
+
+
+@pytest.mark.parametrize("link", ["./..data/{}", "{generation}/{}", "../web/..data/{}"])
+def test_a_key_behind_a_link_of_another_spelling_follows_the_switch(tmp_path: Path, link: str) -> None:
+    bench = Workbench(tmp_path).write(SITE)
+    bench.applied()
+    web = bench.tree / "certificates/web"
+    key = (web / "key.pem").read_bytes()
+    for name in ("key.pem", "cert.pem"):
+        (web / name).unlink()
+        (web / name).symlink_to(link.format(name, generation=os.readlink(web / "..data")))
+    assert bench.actions() == {}
+
+    for day in range(3):
+        bench.applied(PlanOptions(replace=("certificate.web",)), now=NOW + timedelta(days=day))
+
+        assert bench.actions(now=NOW + timedelta(days=day)) == {}
+        assert bench.key_matches("certificates/web")
+        assert (web / "key.pem").read_bytes() == key  # `reuse_key`
+
+
+def test_a_tree_that_was_copied_with_its_links_followed_is_gone_on_with(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path).write(SITE)
+    bench.applied()
+    copy = tmp_path / "copy"
+    shutil.copytree(bench.tree, copy, symlinks=False)
+    shutil.rmtree(bench.tree)
+    copy.rename(bench.tree)
+    key = (bench.tree / "certificates/web/key.pem").read_text()
+    assert bench.actions() == {}
+
+    bench.applied(PlanOptions(replace=("certificate.web",)))
+
+    assert bench.actions() == {}
+    assert bench.key_matches("certificates/web")
+    assert (bench.tree / "certificates/web/key.pem").read_text() == key  # `reuse_key`
+
+
+def test_however_many_generations_were_left_behind_they_are_kept(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path).write(SITE)
+    bench.applied()
+    web = bench.tree / "certificates/web"
+    (web / "..data").unlink()
+    keys = []
+    for number in range(5):
+        generation = web / f"..2026010{number + 1}T000000Z-0000000{number}"
+        generation.mkdir()
+        (generation / "key.pem").write_bytes(key := _new_key())
+        keys.append(key.decode())
+
+    bench.applied(PlanOptions(replace=("certificate.web",), rekey=True))
+
+    assert bench.key_matches("certificates/web")
+    assert [key for key in keys if key not in _contents(bench.tree / "archive")] == []
 
 
 def test_an_authoritys_key_that_cannot_be_read_is_never_made_anew(place: Place) -> None:
