@@ -7,6 +7,7 @@ others write to the same file system, so a few resources are synced file by file
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from pkiplan.apply import archive
 from pkiplan.apply.ca_database import CaDatabase
@@ -42,8 +43,9 @@ def _sync_together(tree: Tree, stages: Sequence[Stage]) -> list[Stage] | None:
     """Sync the site's file system as a whole; return what lies elsewhere, or None where it was not to be done."""
     if len(stages) <= FEW or not tree.sync_file_system():
         return None
-    device = tree.device_of("")
-    return [stage for stage in stages if not stage.lies_on(device)]
+    # Most lie in one directory.
+    device_of = cache(tree.device_of)
+    return [stage for stage in stages if not stage.lies_on(device_of(""), device_of)]
 
 
 def _is_beside(tree: Tree, directory: str) -> bool:

@@ -55,6 +55,16 @@ def open_directory(name: str, parent: int | None = None) -> int:
         raise with_path(error, parent, name) from None
 
 
+def open_directory_if_there(name: str, parent: int) -> int | None:
+    """Open a directory that is no link, for the caller to close; None where nothing has that name."""
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise with_path(error, parent, name) from None
+
+
 def enter(parent: int, name: str) -> int:
     """Open a directory that is no link; what it raises names no path, for callers who know it better."""
     return os.open(name, _DIRECTORY, dir_fd=parent)

@@ -41,9 +41,11 @@ def current_generation(directory: int) -> str | None:
 
 
 def begin(directory: int, generation: Generation) -> int:
-    """Make the directory of a generation and open it; the caller closes it."""
-    if filesystem.file_facts(directory, generation.name) is None:
-        filesystem.make_directory(directory, generation.name, PRIVATE_DIRECTORY)
+    """Open the directory of a generation, and make it where there is none yet; the caller closes it."""
+    opened = filesystem.open_directory_if_there(generation.name, directory)
+    if opened is not None:
+        return opened
+    filesystem.make_directory(directory, generation.name, PRIVATE_DIRECTORY)
     return filesystem.open_directory(generation.name, directory)
 
 

@@ -7,7 +7,7 @@ import hashlib
 from cryptography.x509 import Certificate
 
 from pkiplan.apply.file_writes import FileWrite
-from pkiplan.apply.paths_in_errors import path_of
+from pkiplan.apply.staging import Stage
 from pkiplan.apply.work import Work, exporting, naming_passphrases, read_absolute
 from pkiplan.cache.memory import KeyFacts
 from pkiplan.errors import PkiplanError
@@ -83,8 +83,9 @@ def _generate(work: Work, resource: Resource, key: ManagedKey) -> None:
     from pkiplan.key_backends import KEY_BACKENDS
 
     passphrase = work.first_secret(key.written_with)
-    with work.stage_of(resource.address).new_file(key.path) as (parent, name):
-        public_key = KEY_BACKENDS[key.backend].generate(key.spec, _destination(key, passphrase, parent, name))
+    stage = work.stage_of(resource.address)
+    with stage.new_file(key.path) as (parent, _):
+        public_key = KEY_BACKENDS[key.backend].generate(key.spec, _destination(key, passphrase, stage, parent))
     if passphrase is None:
         # One under a passphrase is opened with it before anything is signed for it.
         work.remember_public_key(resource, public_key)
@@ -104,8 +105,8 @@ def _reencode(work: Work, resource: Resource, key: ManagedKey) -> None:
     backend = exporting(key)
     path, passphrases = work.key_path(resource), work.passphrases(resource)
     passphrase = work.first_secret(key.written_with)
-    with stage.new_file(key.path) as (parent, name), naming_passphrases(key):
-        backend.reencode(path, passphrases, _destination(key, passphrase, parent, name))
+    with stage.new_file(key.path) as (parent, _), naming_passphrases(key):
+        backend.reencode(path, passphrases, _destination(key, passphrase, stage, parent))
     if observed.value.spec is not None and observed.value.spki_sha256 is not None:
         remember_key(work, resource, observed.value.spec, observed.value.spki_sha256)
 
@@ -119,7 +120,7 @@ def is_stored_as_declared(key: ManagedKey, observed: ObservedKey) -> bool:
     return observed.encryption == (key.encryption if key.is_encrypted else None) and observed.form == form
 
 
-def _destination(key: ManagedKey, passphrase: bytes | None, parent: int, name: str) -> KeyDestination:
+def _destination(key: ManagedKey, passphrase: bytes | None, stage: Stage, parent: int) -> KeyDestination:
     # It is put on the disk with everything else of its group, before anything is switched.
-    path = path_of(parent, name)
+    path = stage.path_of_new(key.path)
     return KeyDestination(path=path, storage=key, passphrase=passphrase, dir_fd=parent, sync=False)

@@ -43,18 +43,34 @@ def check(work: Work) -> None:
         raise PkiplanError(*in_order(problems))
 
 
-def _nearest(path: str) -> str:
-    """Return what is there of a directory that need not be there yet: itself, or the nearest above it."""
-    while path != (parent := os.path.dirname(path)):
-        try:
-            os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            path = parent
-        except OSError:
-            break
-        else:
-            break
-    return path
+def _nearest(path: str, known: dict[str, str]) -> str:
+    """Return what is there of a directory that need not be there yet: itself, or the nearest above it.
+
+    `known` are the answers up to now: most lie beside each other, and where the one above is not there, none is.
+    """
+    asked = []
+    while path not in known and path != (above := os.path.dirname(path)):
+        asked.append(path)
+        path = above
+    nearest = known.setdefault(path, path)
+    for below in reversed(asked):
+        # Nothing is in what is not there.
+        if nearest == path and _is_there(below):
+            nearest = below
+        known[below] = nearest
+        path = below
+    return nearest
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether something has this name; what cannot be looked at counts as something."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _unwritable(current: str, base: str) -> str | None:
@@ -79,6 +95,7 @@ def _unwritable(current: str, base: str) -> str | None:
 def _places(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
     seen: set[str] = set()
     told: set[str] = set()
+    nearest: dict[str, str] = {}
     # A new site is made in one directory.
     why_not = cache(partial(_unwritable, base=site.base))
     for change in changes:
@@ -86,7 +103,7 @@ def _places(site: Site, changes: Iterable[Change]) -> Iterator[Diagnostic]:
             if directory in seen:
                 continue
             seen.add(directory)
-            why = why_not(_nearest(directory))
+            why = why_not(_nearest(directory, nearest))
             if why is not None and why not in told:
                 # One directory that is closed above thousands is one problem.
                 told.add(why)
@@ -104,7 +121,7 @@ def _directories(site: Site, change: Change) -> Iterator[str]:
     if resource is None:
         return
     yield f"{site.directory}/{resource.directory}"
-    if change.signs or change.rewrites_certificate:
+    if resource.cert_path is not None and (change.signs or change.rewrites_certificate):
         yield os.path.dirname(site.certificate_path(resource))
     issuer = site.issuer_of(resource)
     if change.signs and issuer is not None:

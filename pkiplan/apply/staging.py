@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from pkiplan.apply import filesystem, generations
@@ -61,7 +61,7 @@ class Stage:
 
     def write(self, write: FileWrite, placement: Placement) -> None:
         """Write a file, and read it back: a full disk must show here, not later."""
-        if self._kept_open is not None and parts_of(write.name) == [write.name]:
+        if self._kept_open is not None and parts_of(write.name) == (write.name,):
             filesystem.create_file(self._kept_open, write.name, write.content, placement)
             self._count(write.name)
             return
@@ -76,8 +76,9 @@ class Stage:
                 yield parent, last
             self._count(name)
             return
-        with self._plain_parent(name) as (parent, directory, last):
-            staged = f"{STAGED_PREFIX}new-{self.generation.run}-{last}"
+        directory, last = self._plain_place(name)
+        staged = self._staged(last)
+        with self._plain_parent(directory) as parent:
             yield parent, staged
             digest = hashlib.sha256(filesystem.read_file(parent, staged, LARGEST_PEM)).hexdigest()
             self.plain[name] = StagedFile(directory, staged, last, digest)
@@ -92,11 +93,11 @@ class Stage:
             return filesystem.read_file(parent, last, LARGEST_PEM)
 
     def path_of_new(self, name: str) -> str:
-        """Return the absolute path of a new file while it waits."""
-        if name in self.plain:
-            file = self.plain[name]
-            return f"{self._absolute(file.directory)}/{file.staged}"
-        return f"{self._absolute(self.resource.directory)}/{self.generation.name}/{name}"
+        """Return the absolute path that a new file has while it waits."""
+        if self._is_in_generation(name):
+            return f"{self._absolute(self.resource.directory)}/{self.generation.name}/{name}"
+        directory, last = self._plain_place(name)
+        return f"{self._absolute(directory)}/{self._staged(last)}"
 
     def has_new(self, name: str) -> bool:
         """Tell whether a file of this name waits."""
@@ -180,10 +181,10 @@ class Stage:
             with self.tree.directory(self.resource.directory) as directory:
                 filesystem.sync_directory(directory)
 
-    def lies_on(self, device: int) -> bool:
-        """Tell whether everything that waits is on this one file system."""
+    def lies_on(self, device: int, device_of: Callable[[str], int]) -> bool:
+        """Tell whether everything that waits is on this one file system, by that of each directory of the site's."""
         return not any(file.directory.startswith("/") for file in self.plain.values()) and all(
-            self.tree.device_of(directory) == device for directory in self._directories()
+            device_of(directory) == device for directory in self._directories()
         )
 
     def _directories(self) -> set[str]:
@@ -254,17 +255,22 @@ class Stage:
         finally:
             filesystem.close(opened)
 
-    @contextlib.contextmanager
-    def _plain_parent(self, name: str) -> Iterator[tuple[int, str, str]]:
+    def _plain_place(self, name: str) -> tuple[str, str]:
+        """Part the name of a file outside of the generation: its directory, and what it is called there."""
         if name.startswith("/"):
             directory, _, last = name.rpartition("/")
-            with self._opened(directory) as parent:
-                yield parent, directory, last
-            return
+            return directory, last
         *above, last = parts_of(name)
-        directory = "/".join((self.resource.directory, *above))
-        with self.tree.made_directory(directory) as parent:
-            yield parent, directory, last
+        return "/".join((self.resource.directory, *above)), last
+
+    def _staged(self, name: str) -> str:
+        return f"{STAGED_PREFIX}new-{self.generation.run}-{name}"
+
+    @contextlib.contextmanager
+    def _plain_parent(self, directory: str) -> Iterator[int]:
+        is_ours = not directory.startswith("/")
+        with self.tree.made_directory(directory) if is_ours else self._opened(directory) as parent:
+            yield parent
 
     @contextlib.contextmanager
     def _opened(self, directory: str) -> Iterator[int]:

@@ -6,7 +6,8 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from pkiplan.apply import filesystem
 from pkiplan.model.site import Site
@@ -47,14 +48,14 @@ class Tree:
     @contextlib.contextmanager
     def passed_directory(self, relative: str) -> Iterator[int]:
         """Open a directory below the site's that is needed again soon, so that it stays open."""
-        opened = self._pass(tuple(parts_of(relative)), make=False)
+        opened = self._pass(parts_of(relative), make=False)
         yield opened.descriptor
 
     def make_directory(self, relative: str) -> bool:
         """Make a directory below the site's, and what is missing on the way; return whether it was not there before."""
         *above, name = parts_of(relative)
         parent = self._pass(tuple(above), make=True)
-        if filesystem.file_facts(parent.descriptor, name) is None and self._make(parent, above, name):
+        if self._make(parent, above, name):
             return True
         self._step(parent, above, name).close()
         return False
@@ -124,7 +125,7 @@ class Tree:
         return self._step(parent, above, name)
 
     def _step(self, parent: _Opened, above: list[str], name: str) -> _Opened:
-        return _Opened(_step(parent.descriptor, name, "/".join((self.path, *above, name))))
+        return _Opened(_step(parent.descriptor, name, (self.path, *above)))
 
     def _make(self, parent: _Opened, above: list[str], name: str) -> bool:
         is_new = filesystem.make_directory(parent.descriptor, name, PRIVATE_DIRECTORY)
@@ -173,7 +174,7 @@ def open_tree(site: Site, *, make: bool = True) -> Tree:
                 is_last = position == len(names) - 1
                 if filesystem.make_directory(current, name, PRIVATE_DIRECTORY if is_last else 0o755):
                     filesystem.sync_directory(current)
-            following = _step(current, name, "/".join((site.base, *names[: position + 1])))
+            following = _step(current, name, (site.base, *names[:position]))
             filesystem.close(current)
             current = following
     except BaseException:
@@ -187,18 +188,22 @@ def unopened_tree(site: Site) -> Tree:
     return Tree(site.directory, _NOT_OPEN)
 
 
-def parts_of(relative: str) -> list[str]:
+# One path is opened several times in a row, and files have the same names everywhere.
+@lru_cache(maxsize=256)
+def parts_of(relative: str) -> tuple[str, ...]:
     """Split a relative path into names; `..` is refused, because it leads out."""
-    names = [name for name in relative.split("/") if name not in ("", ".")]
+    names = tuple([name for name in relative.split("/") if name not in ("", ".")])
     if ".." in names or "\0" in relative:
         raise OSError(errno.EINVAL, "a path with `..` leads out of the site", relative)
     return names
 
 
-def _step(parent: int, name: str, path: str) -> int:
+def _step(parent: int, name: str, above: Sequence[str]) -> int:
+    """Enter a directory; `above` are the steps that led to it, for what is told of it."""
     try:
         return filesystem.enter(parent, name)
     except OSError as error:
+        path = "/".join((*above, name))
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and filesystem.link_target(parent, name) is not None:
             raise OSError(errno.ELOOP, "is a symbolic link, which apply does not follow", path) from None
         raise OSError(error.errno, os.strerror(error.errno or 0).lower(), path) from None
