@@ -13,11 +13,9 @@ from pkiplan.plan.selection import Selection
 
 def removals(observed: ObservedState, selection: Selection) -> tuple[Change, ...]:
     """List what is removed: certificates before authorities, then by address."""
-    if not selection.prunes:
-        return ()
     files: dict[str, list[str]] = defaultdict(list)
     for file in observed.unmanaged:
-        if file.address is not None and selection.holds(file.address):
+        if file.address is not None and file.address in selection.pruned:
             files[file.address].append(file.path)
     strangers = sorted(file.path for file in observed.unmanaged if file.address is None)
     changes = [_removal(address, tuple(sorted(paths)), strangers) for address, paths in files.items()]

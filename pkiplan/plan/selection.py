@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pkiplan.errors import PkiplanError
@@ -16,14 +17,14 @@ from pkiplan.plan.targets import Addresses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The options with every pattern resolved. `targets` of None means everything."""
+    """The options with every pattern resolved. `targets` of None means everything; `pruned` is what is removed."""
 
     targets: frozenset[str] | None = None
     replaced: frozenset[str] = frozenset()
     rekey: bool = False
     allowed: frozenset[str] = frozenset()
     allows_many: bool = False
-    prunes: bool = False
+    pruned: frozenset[str] = frozenset()
 
     def holds(self, address: str) -> bool:
         """Tell whether a resource, or what was one, is planned."""
@@ -59,8 +60,13 @@ def select(site: Site, observed: ObservedState, options: PlanOptions) -> Selecti
         rekey=options.rekey,
         allowed=frozenset(allowed),
         allows_many=options.allow_many,
-        prunes=options.prune,
+        pruned=_no_longer_declared(site, once, chosen) if options.prune else frozenset(),
     )
+
+
+def _no_longer_declared(site: Site, once: Sequence[str], chosen: frozenset[str] | None) -> frozenset[str]:
+    """List what was a resource once; what is declared to lie elsewhere now still is one."""
+    return frozenset(a for a in once if a not in site.resources and (chosen is None or a in chosen))
 
 
 def _with_issuers(site: Site, addresses: list[str]) -> frozenset[str]:

@@ -135,7 +135,7 @@ def _undeclared_directory(site: Site, path: str) -> Iterator[tuple[str, str | No
     entries = _entries(f"{site.directory}/{path}")
     names = {entry.name for entry in entries}
     if address is not None and names & _MADE_HERE:
-        yield path, address, address.replace(".", " ", 1)
+        yield path, address, _former(site, address)
         if path.startswith(f"{KIND_DIRECTORIES[Kind.CERTIFICATE]}/"):
             yield from _beside_certificate(site, path, entries)
         return
@@ -153,8 +153,15 @@ def _undeclared_element(site: Site, path: str) -> Iterator[tuple[str, str | None
     address = _former_address(path)
     entries = _entries(f"{site.directory}/{path}")
     if address is not None and {entry.name for entry in entries} & _MADE_HERE:
-        yield path, address, address.replace(".", " ", 1)
+        yield path, address, _former(site, address)
         yield from _beside_certificate(site, path, entries)
+
+
+def _former(site: Site, address: str) -> str:
+    """Say whose directory it was; a resource that is declared still has another one now."""
+    resource = site.resources.get(address)
+    now = "" if resource is None else f", now in {resource.directory}"
+    return address.replace(".", " ", 1) + now
 
 
 def _beside_certificate(

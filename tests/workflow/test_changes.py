@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -389,3 +390,59 @@ def test_an_authority_with_another_id_keeps_its_key_once_its_directory_is_rename
     assert [change.action for change in plan.changes if change.signs] == []
     assert place.file("authorities/signing/key.pem").read_bytes() == key
     assert not place.plan().changes
+
+
+@pytest.mark.parametrize(
+    ("address", "declared", "move"),
+    [
+        pytest.param(
+            "certificate.web",
+            ("dns: [www.acme.example]", "dns: [www.acme.example], dir: tls/web"),
+            "mkdir -p pki/tls && mv pki/certificates/web pki/tls/web",
+            id="a certificate",
+        ),
+        pytest.param(
+            "authority.issuing",
+            ("path_length: 0", "path_length: 0\n    dir: signing"),
+            "mv pki/authorities/issuing pki/signing",
+            id="an authority",
+        ),
+    ],
+)
+def test_a_resource_with_another_directory_keeps_its_key_once_that_is_moved(
+    place: Place, address: str, declared: tuple[str, str], move: str
+) -> None:
+    place.edit(*declared)
+    *_, before, after = move.split()
+    key = (place.path / before / "key.pem").read_bytes()
+
+    (warning,) = place.plan().warnings
+
+    assert warning.summary == (
+        f"{address} is not in the directory that is declared, but {before.removeprefix('pki/')} is still there"
+    )
+    assert warning.hint == f"`{move}` keeps its key and what was issued with it"
+    subprocess.run(move, shell=True, check=True, cwd=place.path)
+    plan = place.apply()
+    assert not plan.warnings
+    assert [change.action for change in plan.changes if change.signs] == []
+    assert (place.path / after / "key.pem").read_bytes() == key
+    assert not place.plan().changes
+
+
+@pytest.mark.parametrize("address", ["certificate.web", "authority.issuing"])
+def test_prune_leaves_the_former_directory_of_what_is_declared(place: Place, address: str) -> None:
+    if address == "certificate.web":
+        former, edit = "certificates/web", ("dns: [www.acme.example]", "dns: [www.acme.example], dir: tls/web")
+    else:
+        former, edit = "authorities/issuing", ("path_length: 0", "path_length: 0\n    dir: signing")
+    key = place.file(f"{former}/key.pem").read_bytes()
+    place.edit(*edit)
+    options = {"prune": True, "allow": ("authority.issuing",)}
+
+    place.apply(**options)
+
+    plan = place.plan(**options)
+    assert not plan.changes
+    assert [(file.path, file.address) for file in plan.unmanaged] == [(former, address)]
+    assert place.file(f"{former}/key.pem").read_bytes() == key
