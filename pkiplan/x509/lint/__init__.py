@@ -8,7 +8,7 @@ standard says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -63,6 +63,11 @@ class FinishedLint(Lint):
     """A rule that looks at what only a certificate that exists can show, so that it is asked of no other."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundLint(FinishedLint):
+    """A rule that looks at what a certificate was found with, so that it is asked of those in files alone."""
+
+
 _E, _W = Severity.ERROR, Severity.WARNING
 
 LINTS: dict[str, Lint] = {
@@ -77,7 +82,7 @@ LINTS: dict[str, Lint] = {
     "unsound-key": FinishedLint(_E, "CVE-2017-15361; CVE-2022-26320; FIPS 186-5, A.1.1", keys.unsound_key),
     "unusual-key": FormLint(_W, "BR 6.1.5", keys.unusual_key),
     "weak-digest": Lint(_E, "RFC 9155; BR 7.1.3.2", keys.weak_digest),
-    "weak-digest-of-anchor": FinishedLint(_W, "RFC 5280, 6.1", keys.weak_digest_of_anchor),
+    "weak-digest-of-anchor": FoundLint(_W, "RFC 5280, 6.1", keys.weak_digest_of_anchor),
     "digest-fits-key": FormLint(_E, "RFC 8410, 3; RFC 9881, 2", keys.digest_fits_key),
     "key-usage-fits-key": FormLint(
         _E, "RFC 3279, 2.3.1; RFC 8813, 3; RFC 8410, 5; RFC 9881, 5", keys.key_usage_fits_key
@@ -129,19 +134,23 @@ LINTS: dict[str, Lint] = {
     "subject-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.2", finished.subject_key_identifier),
     "authority-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.1", finished.authority_key_identifier),
     "authority-key-identifier-alone": FinishedLint(_W, "BR 7.1.2.11.1", finished.authority_key_identifier_alone),
-    "signature": FinishedLint(_E, "RFC 5280, 6.1.3 (a) (1)", around.signature),
-    "signature-fits-bond": FinishedLint(_E, "RFC 4055, 1.2, 3.3", around.signature_fits_bond),
-    "issuer-is-an-authority": FinishedLint(_E, "RFC 5280, 6.1.4 (k), (n)", around.issuer_is_an_authority),
-    "issuer-key-identifier": FinishedLint(_E, "RFC 5280, 4.2.1.1", around.issuer_key_identifier),
-    "named-curve": FinishedLint(_E, "RFC 5480, 2.1.1", around.named_curve),
-    "within-validity": FinishedLint(_W, "RFC 5280, 6.1.3 (a) (2)", around.within_validity),
-    "outlives-issuer": FinishedLint(_W, "RFC 5280, 6.1", around.outlives_issuer),
-    "chain-order": FinishedLint(_W, "RFC 8446, 4.4.2", around.chain_order),
+    "signature": FoundLint(_E, "RFC 5280, 6.1.3 (a) (1)", around.signature),
+    "signature-fits-bond": FoundLint(_E, "RFC 4055, 1.2, 3.3", around.signature_fits_bond),
+    "issuer-is-an-authority": FoundLint(_E, "RFC 5280, 6.1.4 (k), (n)", around.issuer_is_an_authority),
+    "issuer-key-identifier": FoundLint(_E, "RFC 5280, 4.2.1.1", around.issuer_key_identifier),
+    "named-curve": FoundLint(_E, "RFC 5480, 2.1.1", around.named_curve),
+    "within-validity": FoundLint(_W, "RFC 5280, 6.1.3 (a) (2)", around.within_validity),
+    "outlives-issuer": FoundLint(_W, "RFC 5280, 6.1", around.outlives_issuer),
+    "chain-order": FoundLint(_W, "RFC 8446, 4.4.2", around.chain_order),
 }
 
-# What is asked of a certificate whose form is sound: of one that exists, and of one that is only declared.
-_OF_FINISHED = {name: rule for name, rule in LINTS.items() if not isinstance(rule, FormLint)}
-_OF_DECLARED = {name: rule for name, rule in _OF_FINISHED.items() if not isinstance(rule, FinishedLint)}
+# What is asked of each certificate, whatever is said of its form: declared, finished, and found in a file.
+_OF_EACH = {name: rule for name, rule in LINTS.items() if not isinstance(rule, FormLint)}
+_OF_FOUND = tuple([(name, rule.rule) for name, rule in _OF_EACH.items()])
+_OF_FINISHED = tuple([(name, rule.rule) for name, rule in _OF_EACH.items() if not isinstance(rule, FoundLint)])
+_OF_DECLARED = tuple([(name, rule.rule) for name, rule in _OF_EACH.items() if not isinstance(rule, FinishedLint)])
+
+_POSITIONS = {name: position for position, name in enumerate(LINTS)}
 
 # How a person silences a rule for what a manifest declares, and for what is only a file.
 _IN_A_MANIFEST = "`lint: {{disable: [{}]}}`"
@@ -157,32 +166,44 @@ def lint(
     silencer: str = _IN_A_MANIFEST,
 ) -> tuple[Diagnostic, ...]:
     """Hold a certificate against every rule that is not disabled, in the order of the table."""
-    of_form = _problems_of_form(subject.form)
     found = []
-    for name, rule in (LINTS if of_form else _OF_DECLARED if subject.observed is None else _OF_FINISHED).items():
+    for name, told in _told(subject):
         if name in disabled:
             continue
-        of_rule = of_form.get(name)
-        for told in rule.rule(subject) if of_rule is None else of_rule:
-            problem = told if isinstance(told, Problem) else Problem(told)
-            hint = problem.hint if subject.surroundings is None else ""
-            found.append(
-                Diagnostic(
-                    severity=rule.severity,
-                    summary=f"{what}: {problem.summary}" if what else problem.summary,
-                    code=name,
-                    place=place,
-                    hint=hint or f"{rule.citation}; {silencer.format(name)} silences this",
-                )
+        rule = LINTS[name]
+        problem = told if isinstance(told, Problem) else Problem(told)
+        hint = problem.hint if subject.surroundings is None else ""
+        found.append(
+            Diagnostic(
+                severity=rule.severity,
+                summary=f"{what}: {problem.summary}" if what else problem.summary,
+                code=name,
+                place=place,
+                hint=hint or f"{rule.citation}; {silencer.format(name)} silences this",
             )
+        )
     return tuple(found)
 
 
+def _told(subject: Subject) -> list[tuple[str, Problem | str]]:
+    """Give what the rules say of a certificate, each with the rule's name, in the order of the table."""
+    told = [(name, problem) for name, rule in _rules_for(subject) for problem in rule(subject)]
+    of_form = _told_of_form(subject.form)
+    return sorted((*of_form, *told), key=lambda one: _POSITIONS[one[0]]) if of_form else told
+
+
+def _rules_for(subject: Subject) -> tuple[tuple[str, Rule], ...]:
+    """Give the rules that are asked of each certificate, not of its form, by name."""
+    if subject.surroundings is not None:
+        return _OF_FOUND
+    return _OF_DECLARED if subject.observed is None else _OF_FINISHED
+
+
 @lru_cache(maxsize=1024)
-def _problems_of_form(form: Form) -> Mapping[str, tuple[Problem | str, ...]]:
-    """Give what each rule for forms says of one; empty where all is well with it."""
-    told = {name: tuple(rule.rule(form)) for name, rule in LINTS.items() if isinstance(rule, FormLint)}
-    return told if any(told.values()) else {}
+def _told_of_form(form: Form) -> tuple[tuple[str, Problem | str], ...]:
+    """Give what the rules for forms say of one, each with the rule's name."""
+    rules = [(name, rule.rule) for name, rule in LINTS.items() if isinstance(rule, FormLint)]
+    return tuple([(name, problem) for name, rule in rules for problem in rule(form)])
 
 
 def lint_resource(resource: Resource, above: tuple[Resource, ...] = ()) -> tuple[Diagnostic, ...]:

@@ -12,11 +12,10 @@ from pkiplan.x509.name_syntax import name_problem, subtree_problem
 
 def names_within_constraints(subject: Subject) -> Iterator[str]:
     """RFC 5280, 4.2.1.10: every name lies within the constraints of every authority above."""
-    names = constrained_names(subject.name, subject.names)
     for authority in subject.authorities:
         constraints = authority.name_constraints
         if constraints is not None:
-            for violation in violations(names, constraints):
+            for violation in violations(constrained_names(subject.name, subject.names), constraints):
                 yield f"{violation}, says `{authority.name}`"
 
 

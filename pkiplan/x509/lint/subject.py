@@ -101,7 +101,10 @@ class Form:
     @property
     def name_constraints(self) -> NameConstraints | None:
         """Return the name constraints, or None where there are none."""
-        return next((e.value for e in self.extensions if isinstance(e.value, NameConstraints)), None)
+        for extension in self.extensions:
+            if isinstance(extension.value, NameConstraints):
+                return extension.value
+        return None
 
     @property
     def signing_key(self) -> ObservedKeySpec | None:
