@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+# RFC 4514, 2.4.
+_ESCAPES = str.maketrans({char: f"\\{char}" for char in ',+"\\<>;'})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -100,8 +102,7 @@ class DistinguishedName:
 
 def _attribute_text(attribute: NameAttribute) -> str:
     known = ATTRIBUTE_BY_OID.get(attribute.oid)
-    value = "".join("\\" + char if char in ',+"\\<>;' else char for char in attribute.value)
-    return f"{known.short_name if known else attribute.oid}={value}"
+    return f"{known.short_name if known else attribute.oid}={attribute.value.translate(_ESCAPES)}"
 
 
 class GeneralNameKind(StrEnum):

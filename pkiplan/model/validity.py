@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 
 # RFC 5280, 4.1.2.5: notAfter is inclusive, so N days end one second early
 # (Let's Encrypt issued one second too much until 2021: facts/reliability.md, row 31).
@@ -40,6 +41,8 @@ class Validity:
 RenewBefore = timedelta | Fraction
 
 
+# Most certificates of a site live equally long.
+@lru_cache(maxsize=64)
 def renewal_window(renew_before: RenewBefore | None, life: timedelta) -> timedelta:
     """Return how long before its end a certificate with this life is due for renewal.
 

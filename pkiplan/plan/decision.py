@@ -85,11 +85,12 @@ def _compare_certificate(resource: Resource, found: ObservedResource, context: C
     certificate: Observation[ObservedCertificate] = found.certificate
     if isinstance(certificate, Found):
         return compare(resource, certificate.value, context)
-    path = shown_path(context.site, context.site.certificate_path(resource))
     if isinstance(certificate, Unreadable) and not certificate.is_damaged:
+        path = shown_path(context.site, context.site.certificate_path(resource))
         message = f"the certificate cannot be read: {certificate.why}"
         return Blocker(reason=Reason.UNREADABLE, message=message, way_out=f"make {path} readable, or take it away")
     if is_adopted(resource):
+        path = shown_path(context.site, context.site.certificate_path(resource))
         is_missing = isinstance(certificate, Missing)
         return Blocker(
             reason=Reason.MISSING if is_missing else Reason.DAMAGED,

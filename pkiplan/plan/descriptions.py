@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from pkiplan.model.extensions import (
     ACCESS_METHODS,
@@ -39,6 +40,8 @@ TLS_FEATURE_NAMES = {5: "status_request", 17: "status_request_v2"}
 UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
+# What is made together begins and ends together.
+@lru_cache(maxsize=64)
 def moment(time: datetime) -> str:
     """Write a time as RFC 3339 has it, in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -144,7 +147,7 @@ def name_changes(before: Iterable[GeneralName], after: Iterable[GeneralName]) ->
     """List, kind by kind (`dns`, `ip`, …), the names that a certificate has and shall have, where they differ."""
     had, shall = list(before), list(after)
     changes = []
-    for kind in GENERAL_NAME_ORDER:
+    for kind in sorted({name.kind for name in (*had, *shall)}, key=GENERAL_NAME_ORDER.index):
         old = _names_text(name for name in had if name.kind is kind)
         new = _names_text(name for name in shall if name.kind is kind)
         if old != new:
