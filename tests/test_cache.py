@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import stat
+import typing
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pkiplan.cache import Cache, open_cache, store
-from pkiplan.cache.memory import KeyFacts, Memory
+from pkiplan.cache import Cache, open_cache, store, value_codec
+from pkiplan.cache.memory import Fingerprints, KeyFacts, Memory, Signatures
 from pkiplan.cache.seal import seal, sealing_key
 from pkiplan.cache.value_codec import NotOfThisShapeError, decode, encode
 from pkiplan.model.extensions import BasicConstraints, Extension, OtherExtension, SubjectAltName
 from pkiplan.model.keys import Curve, EcKeySpec, KeyEncryption, KeyForm
 from pkiplan.model.names import DistinguishedName, GeneralName, GeneralNameKind, NameAttribute
-from pkiplan.model.observed import FileFacts, ObservedCertificate
+from pkiplan.model.observed import FileFacts, ObservedCertificate, OutputContents
 
 FILE = FileFacts(sha256="aa", mode=0o644, uid=0, gid=0, owner="root", group="root")
 NAME = DistinguishedName(((NameAttribute("2.5.4.3", "www"), NameAttribute("2.5.4.10", "Acme")),))
@@ -198,6 +202,22 @@ def test_a_certificate_comes_back_as_it_was() -> None:
     data = json.loads(json.dumps(encode(CERTIFICATE, frozenset(LEFT_OUT))))
 
     assert decode(ObservedCertificate, data, LEFT_OUT) == CERTIFICATE
+
+
+def _kinds(hint: Any) -> Iterator[Any]:
+    """List everything that the type of a remembered value is made of."""
+    yield hint
+    parts = typing.get_type_hints(hint).values() if is_dataclass(hint) else typing.get_args(hint)
+    for part in parts:
+        if part is not Ellipsis:
+            yield from _kinds(part)
+
+
+@pytest.mark.parametrize("kind", [ObservedCertificate, KeyFacts, Fingerprints, OutputContents, Signatures])
+def test_whatever_can_be_in_what_is_remembered_has_a_shape(kind: type) -> None:
+    # A certificate is written without its file and without who verified it.
+    for part in set(_kinds(kind)) - {ObservedCertificate, FileFacts, frozenset[str]}:
+        value_codec._decoder_of(part)
 
 
 def _places(value: object, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:

@@ -50,12 +50,12 @@ def _encoder(kind: Any, skip: frozenset[str] = frozenset()) -> Encoder:
     return lambda value: [encode_part(getattr(value, name)) for name, encode_part in parts]
 
 
+@lru_cache(maxsize=256)
 def _encoder_of(hint: Any) -> Encoder:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         members = {_tag(member): member for member in arguments}
-        encoders = {tag: _encoder_of(member) for tag, member in members.items()}
-        return lambda value: _encode_union(value, encoders)
+        return lambda value: _encode_union(value, members)
     if origin is tuple:
         if arguments[-1] is Ellipsis:
             inner = _encoder_of(arguments[0])
@@ -74,9 +74,10 @@ def _encoder_of(hint: Any) -> Encoder:
     return lambda value: value
 
 
-def _encode_union(value: Any, encoders: Mapping[str, Encoder]) -> Any:
+def _encode_union(value: Any, members: Mapping[str, Any]) -> Any:
     tag = _tag(type(value))
-    return [tag, encoders[tag](value)]
+    # Asked for when it is met: most of the members, kinds of extensions, occur in no certificate of a site.
+    return [tag, _encoder_of(members[tag])(value)]
 
 
 def _tag(kind: Any) -> str:
@@ -96,10 +97,11 @@ def _decoder(kind: Any, skip: frozenset[str]) -> Callable[[object], dict[str, An
     return decode_fields
 
 
+@lru_cache(maxsize=256)
 def _decoder_of(hint: Any) -> Decoder:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return _union_decoder({_tag(member): _decoder_of(member) for member in arguments})
+        return _union_decoder({_tag(member): member for member in arguments})
     if origin is tuple:
         return _tuple_decoder(arguments)
     if hint is type(None):
@@ -151,11 +153,11 @@ def _aware(text: str) -> datetime:
     return moment
 
 
-def _union_decoder(members: Mapping[str, Decoder]) -> Decoder:
+def _union_decoder(members: Mapping[str, Any]) -> Decoder:
     def choose(data: Any) -> Any:
         if not isinstance(data, list) or len(data) != 2 or type(data[0]) is not str or data[0] not in members:
             raise NotOfThisShapeError
-        return members[data[0]](data[1])
+        return _decoder_of(members[data[0]])(data[1])
 
     return choose
 

@@ -6,7 +6,9 @@ A command's module is imported when it is run, or when `--help` lists them all.
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -73,15 +75,21 @@ def _build(name: str) -> Any:
     module_name, _, function = COMMANDS[name].partition(":")
     module = importlib.import_module(module_name)
     app = _typer()
-    app.command(name, epilog=module.EPILOG, context_settings=_SETTINGS)(getattr(module, function))
+    app.command(name, epilog=module.EPILOG, context_settings=_SETTINGS)(_evaluated(getattr(module, function)))
     return typer.main.get_command(app)
 
 
 def application() -> Any:
     """Make the whole application; its commands are built on demand."""
     app = _typer(cls=CommandTable, add_completion=COMPLETION_VARIABLE in os.environ, epilog=EPILOG)
-    app.callback(context_settings=_SETTINGS)(global_options)
+    app.callback(context_settings=_SETTINGS)(_evaluated(global_options))
     return typer.main.get_command(app)
+
+
+def _evaluated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Evaluate the annotations of a function once; typer would do so eight times."""
+    function.__annotations__ = inspect.get_annotations(function, eval_str=True)
+    return function
 
 
 def _typer(**settings: Any) -> typer.Typer:

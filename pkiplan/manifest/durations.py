@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 
 from pkiplan.manifest.problems import shown
 from pkiplan.manifest.values import BadValueError
@@ -74,6 +73,8 @@ def renew_before(text: str) -> RenewBefore:
     share = _SHARE.fullmatch(text)
     if share is None:
         return duration(text)
+    from fractions import Fraction
+
     fraction = Fraction(int(share[1]), int(share[2]))
     if fraction >= 1:
         raise BadValueError(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 # RFC 5280, 4.1.2.5: notAfter is inclusive, so N days end one second early
 # (Let's Encrypt issued one second too much until 2021: facts/reliability.md, row 31).
@@ -38,7 +41,7 @@ class Validity:
 
 
 # How long before its end a certificate is renewed: a time, or a share of its life.
-RenewBefore = timedelta | Fraction
+RenewBefore: TypeAlias = "timedelta | Fraction"
 
 
 # Most certificates of a site live equally long.
@@ -48,8 +51,8 @@ def renewal_window(renew_before: RenewBefore | None, life: timedelta) -> timedel
 
     None is the default: a third of the life, or half of it when the life is under ten days.
     """
-    if renew_before is None:
-        renew_before = Fraction(1, 2) if life < SHORT_LIFE else Fraction(1, 3)
     if isinstance(renew_before, timedelta):
         return renew_before
+    if renew_before is None:
+        return timedelta(seconds=int(life.total_seconds() * (1 / 2 if life < SHORT_LIFE else 1 / 3)))
     return timedelta(seconds=int(life.total_seconds() * renew_before))

@@ -15,10 +15,8 @@ from pkiplan.diagnostics import Diagnostic, Place
 from pkiplan.model.resource import Kind
 from pkiplan.plan.changes import Action, Change, KeyStep, Plan, PlanOptions, Reason
 from pkiplan.plan.descriptions import moment
-from pkiplan.plan.saved_plan import FORMAT_VERSION, SavedPlan, parse_plan_document
-from pkiplan.plan.staleness import differences
 
-__all__ = ["SavedPlan", "diagnostic_document", "differences", "parse_plan_document", "plan_document"]
+FORMAT_VERSION = "1.0"
 
 # Terraform's words. What the key and the certificate go through stands in `action`.
 TERRAFORM_ACTIONS: dict[Action, tuple[str, ...]] = {

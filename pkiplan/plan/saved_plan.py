@@ -13,11 +13,10 @@ from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import UnmanagedFile
 from pkiplan.model.resource import Kind
 from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, Plan, PlanOptions, Reason
+from pkiplan.plan.document import FORMAT_VERSION
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
-
-FORMAT_VERSION = "1.0"
 
 AGAIN = "make a plan with `pkiplan plan --out FILE`"
 

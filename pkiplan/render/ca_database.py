@@ -173,7 +173,10 @@ def _moment(text: str) -> datetime | None:
     if len(digits) == len("YYMMDDHHMMSS"):
         # RFC 5280, 4.1.2.5.1: 50 to 99 are of the last century.
         digits = ("19" if digits >= "50" else "20") + digits
+    if len(digits) != len("YYYYMMDDHHMMSS"):
+        return None
     try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        # `strptime` takes ten times as long, and a millisecond to load.
+        return datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}Z")
     except ValueError:
         return None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pkiplan.model.journal import JournalEntries, parse_journal
 from pkiplan.model.observed import Found
 from pkiplan.model.site import Site
 from pkiplan.model.tree import CONTROL_DIRECTORY, JOURNAL_FILE
 from pkiplan.state.read import Reader
+
+if TYPE_CHECKING:
+    from pkiplan.model.journal import JournalEntries
 
 _LARGEST_JOURNAL = 64 * 1024 * 1024
 
@@ -35,6 +38,8 @@ def read_journal(site: Site) -> JournalView:
     read = Reader(site, {}).read(f"{site.directory}/{CONTROL_DIRECTORY}/{JOURNAL_FILE}", _LARGEST_JOURNAL)
     if not isinstance(read, Found):
         return JournalView()
+    from pkiplan.model.journal import parse_journal
+
     entries = parse_journal(read.value.content)
     if entries is None:
         return JournalView(digest=read.value.facts.sha256)

@@ -9,7 +9,6 @@ import contextlib
 import io
 import itertools
 import os
-import pickle
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -97,6 +96,8 @@ class _Process:
             return None
         _, status = os.waitpid(self._number, 0)
         self._number = -1
+        import pickle
+
         return (pickle.loads(content),) if status == 0 else None  # noqa: S301 - from this very program
 
 
@@ -131,6 +132,8 @@ def _work_and_end(work: Callable[[T], R], part: T, writing: int, kept_open: int 
     _does_a_part = True
     status = 1
     try:
+        import pickle
+
         for number in _STOPPING:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, signals)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import Found, ObservedCertificate
-from pkiplan.plan.shown import Shown, ShownCertificate, ShownPlan
 from pkiplan.workflow.planning import PlannedSite, PlanRequest, make_plan
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from pkiplan.model.resource import Resource
     from pkiplan.plan.changes import Change
+    from pkiplan.plan.shown import Shown, ShownCertificate, ShownPlan
 
 
 NOT_AN_ADDRESS = {"unknown-address", "no-manifest"}
@@ -23,6 +23,7 @@ NOT_AN_ADDRESS = {"unknown-address", "no-manifest"}
 
 def show(request: PlanRequest, subject: str) -> Shown | ShownPlan:
     """Find what an address, a PEM file or a plan file names, and describe it."""
+    from pkiplan.plan.shown import Shown
     from pkiplan.state.saved_plans import is_plan_file
 
     if is_plan_file(subject):
@@ -44,6 +45,7 @@ def _reads_like_a_file(subject: str) -> bool:
 
 def _saved_plan(path: str) -> ShownPlan:
     from pkiplan.plan.saved_plan import parse_plan_document
+    from pkiplan.plan.shown import ShownPlan
     from pkiplan.state.saved_plans import read_plan_file
 
     document = read_plan_file(path)
@@ -51,6 +53,7 @@ def _saved_plan(path: str) -> ShownPlan:
 
 
 def _certificates_in(path: str) -> Iterator[ShownCertificate]:
+    from pkiplan.plan.shown import ShownCertificate
     from pkiplan.workflow.certificate_files import issuers_above, read_certificate_files
 
     read = read_certificate_files([path])
@@ -68,6 +71,7 @@ def _certificates_in(path: str) -> Iterator[ShownCertificate]:
 
 
 def _resources(planned: PlannedSite, subject: str) -> Iterator[ShownCertificate]:
+    from pkiplan.plan.shown import ShownCertificate
     from pkiplan.plan.targets import Addresses
 
     changes: Mapping[str, Change] = {change.address: change for change in planned.plan.changes}

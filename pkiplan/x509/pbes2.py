@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -18,34 +17,11 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import KeyMaterialError
 from pkiplan.model.keys import KeyEncryption
-
-PBES2_OID = "1.2.840.113549.1.5.13"
-PBKDF2_OID = "1.2.840.113549.1.5.12"
-SCRYPT_OID = "1.3.6.1.4.1.11591.4.11"
+from pkiplan.x509.key_encryption import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID
 
 # NIST SP 800-132, 5.1: at least 128 bits of salt.
 SALT_LENGTH = 16
 BLOCK_LENGTH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class AesCbc:
-    """AES in CBC mode by key length."""
-
-    oid: str
-    key_length: int
-
-
-CIPHERS: dict[str, AesCbc] = {
-    "aes-128-cbc": AesCbc("2.16.840.1.101.3.4.1.2", 16),
-    "aes-192-cbc": AesCbc("2.16.840.1.101.3.4.1.22", 24),
-    "aes-256-cbc": AesCbc("2.16.840.1.101.3.4.1.42", 32),
-}
-KDFS: dict[str, tuple[str, str]] = {
-    "pbkdf2-hmac-sha256": ("sha256", "1.2.840.113549.2.9"),
-    "pbkdf2-hmac-sha384": ("sha384", "1.2.840.113549.2.10"),
-    "pbkdf2-hmac-sha512": ("sha512", "1.2.840.113549.2.11"),
-}
 
 
 @asn1.sequence

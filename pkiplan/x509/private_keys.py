@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
@@ -23,16 +23,12 @@ from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import WRONG_PASSPHRASE, KeyMaterialError, SecretError, UnusableKeyError
 from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, RsaKeySpec
 from pkiplan.model.tree import LARGEST_PEM
-from pkiplan.x509 import der
 from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
-from pkiplan.x509.pbes2 import CIPHERS, KDFS, PBES2_OID, PBKDF2_OID, SCRYPT_OID, encrypt_pkcs8
 from pkiplan.x509.pem_lines import pem_block
 from pkiplan.x509.pss_keys import bond_of
 
 # Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
 MOST_ROUNDS = 20_000_000
-# Memory of scrypt is 128 * N * r bytes (RFC 7914, section 6).
-MOST_SCRYPT_MEMORY = 1 << 30
 
 # What such a key is good for here is told with its place.
 warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
@@ -50,31 +46,6 @@ _FORMS: dict[bytes, KeyForm] = {
 
 # OpenSSL's names of the ciphers that stand in a DEK-Info header are ours, but for one.
 _DEK_CIPHERS = {"des-ede3-cbc": "3des-cbc"}
-
-_CIPHER_NAMES: dict[str, str] = {cipher.oid: name for name, cipher in CIPHERS.items()} | {
-    "1.2.840.113549.3.7": "3des-cbc",
-    "1.2.840.113549.3.2": "rc2-cbc",
-    "1.3.14.3.2.7": "des-cbc",
-}
-_PRF_NAMES: dict[str, str] = {oid: name for name, (_, oid) in KDFS.items()} | {
-    "1.2.840.113549.2.7": "pbkdf2-hmac-sha1",
-    "1.2.840.113549.2.8": "pbkdf2-hmac-sha224",
-}
-# RFC 8018, 5.2, says so where the function is left out.
-_DEFAULT_PRF = "pbkdf2-hmac-sha1"
-# RFC 8018, appendix A.3, and RFC 7292, appendix C.
-_PBES1_NAMES: dict[str, tuple[str, str]] = {
-    "1.2.840.113549.1.5.3": ("des-cbc", "pbkdf1-md5"),
-    "1.2.840.113549.1.5.6": ("rc2-cbc", "pbkdf1-md5"),
-    "1.2.840.113549.1.5.10": ("des-cbc", "pbkdf1-sha1"),
-    "1.2.840.113549.1.5.11": ("rc2-cbc", "pbkdf1-sha1"),
-    "1.2.840.113549.1.12.1.1": ("rc4-128", "pkcs12-sha1"),
-    "1.2.840.113549.1.12.1.2": ("rc4-40", "pkcs12-sha1"),
-    "1.2.840.113549.1.12.1.3": ("3des-cbc", "pkcs12-sha1"),
-    "1.2.840.113549.1.12.1.4": ("2des-cbc", "pkcs12-sha1"),
-    "1.2.840.113549.1.12.1.5": ("rc2-128-cbc", "pkcs12-sha1"),
-    "1.2.840.113549.1.12.1.6": ("rc2-40-cbc", "pkcs12-sha1"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +84,8 @@ def encode_private_key(key: PrivateKey, form: KeyForm, encryption: KeyEncryption
             raise _failure(
                 f"a key of form {form} cannot be protected well", "key-form", "leave the form out, or the passphrase"
             )
+        from pkiplan.x509.pbes2 import encrypt_pkcs8
+
         pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         return pem_block(b"ENCRYPTED PRIVATE KEY", encrypt_pkcs8(pkcs8, passphrase, encryption))
     if form is KeyForm.PKCS8:
@@ -240,8 +213,10 @@ def _find_key(data: bytes) -> _Block:
 
 def _encryption(block: _Block) -> KeyEncryption | None:
     if block.label == b"ENCRYPTED PRIVATE KEY":
+        from pkiplan.x509.key_encryption import encryption_of
+
         try:
-            encryption = _describe_pkcs8(_decode_base64(block.body))
+            encryption = encryption_of(_decode_base64(block.body))
         except (ValueError, IndexError):
             raise _failure("the encrypted private key does not parse") from None
         if encryption.rounds > MOST_ROUNDS:
@@ -260,59 +235,3 @@ def _decode_base64(body: bytes) -> bytes:
         return base64.b64decode(b"".join(body.split()), validate=True)
     except binascii.Error:
         raise ValueError("not base64") from None
-
-
-def _describe_pkcs8(encoded: bytes) -> KeyEncryption:
-    algorithm = der.single(encoded).expect(der.SEQUENCE).children()[0].expect(der.SEQUENCE)
-    oid, parameters = _algorithm(algorithm)
-    if oid != PBES2_OID:
-        cipher, kdf = _PBES1_NAMES.get(oid, (f"algorithm {oid}", "unknown"))
-        return KeyEncryption(cipher=cipher, kdf=kdf, rounds=_last_integer(parameters))
-    derivation, scheme = parameters[0].expect(der.SEQUENCE).children()
-    cipher_oid, _ = _algorithm(scheme)
-    kdf, rounds = _derivation(*_algorithm(derivation))
-    return KeyEncryption(cipher=_CIPHER_NAMES.get(cipher_oid, f"algorithm {cipher_oid}"), kdf=kdf, rounds=rounds)
-
-
-def _derivation(oid: str, parameters: Sequence[der.Tlv]) -> tuple[str, int]:
-    fields = parameters[0].expect(der.SEQUENCE).children() if parameters else []
-    if oid == PBKDF2_OID:
-        prf = next((field for field in fields if field.tag == der.SEQUENCE), None)
-        name = _DEFAULT_PRF if prf is None else _prf_name(prf)
-        return name, _integer(fields[1])
-    if oid == SCRYPT_OID:
-        cost, block_size = _integer(fields[1]), _integer(fields[2])
-        if 128 * cost * block_size > MOST_SCRYPT_MEMORY:
-            raise _failure("the key asks for more memory than opening a key may take")
-        return "scrypt", cost
-    return f"algorithm {oid}", 0
-
-
-def _prf_name(prf: der.Tlv) -> str:
-    oid, _ = _algorithm(prf)
-    return _PRF_NAMES.get(oid, f"pbkdf2-algorithm {oid}")
-
-
-def _algorithm(algorithm: der.Tlv) -> tuple[str, list[der.Tlv]]:
-    oid, *parameters = algorithm.expect(der.SEQUENCE).children()
-    return der.decode_oid(oid.expect(der.OBJECT_IDENTIFIER).content), parameters
-
-
-def _last_integer(parameters: Sequence[der.Tlv]) -> int:
-    integers = list(_integers(parameters))
-    return integers[-1] if integers else 0
-
-
-def _integers(elements: Sequence[der.Tlv]) -> Iterator[int]:
-    for element in elements:
-        if element.tag == der.INTEGER:
-            yield _integer(element)
-        elif element.tag == der.SEQUENCE:
-            yield from _integers(element.children())
-
-
-def _integer(element: der.Tlv) -> int:
-    value = int.from_bytes(element.expect(der.INTEGER).content[:16], "big", signed=True)
-    if value < 0:
-        raise der.DerError("a negative number")
-    return value

@@ -17,9 +17,10 @@ from pkiplan.model.observed import Missing, UnmanagedFile, Unreadable
 from pkiplan.model.resource import Kind
 from pkiplan.model.validity import Validity
 from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, Plan, PlanOptions, Reason
-from pkiplan.plan.document import SavedPlan, differences, parse_plan_document, plan_document
+from pkiplan.plan.document import plan_document
 from pkiplan.plan.document_schema import plan_schema
-from pkiplan.plan.staleness import FILES_NAMED
+from pkiplan.plan.saved_plan import SavedPlan, parse_plan_document
+from pkiplan.plan.staleness import FILES_NAMED, differences
 from tests.plan.cases import CASES, case_world
 from tests.plan.simulate import World
 from tests.plan.sites import NOW, days, edited, small_site

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pkiplan.errors import KeyMaterialError, SecretError
 from pkiplan.model.keys import Curve, EcKeySpec, EdKeySpec, KeyEncryption, KeyForm, KeySpec, MlDsaKeySpec, RsaKeySpec
 from pkiplan.x509 import der
+from pkiplan.x509.key_encryption import PBES2_OID, PBKDF2_OID, SCRYPT_OID
 from pkiplan.x509.keys import spki_der
-from pkiplan.x509.pbes2 import PBES2_OID, PBKDF2_OID, SCRYPT_OID
 from pkiplan.x509.private_keys import describe_key_pem, encode_private_key, open_private_key
 from tests.judges import require
 from tests.x509.test_keys import EVERY_SPEC
