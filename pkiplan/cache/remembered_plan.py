@@ -21,7 +21,7 @@ import pkiplan
 from pkiplan.cache.listing import listing
 from pkiplan.cache.seal import SEAL_BYTES, is_sealed, read_private, seal, sealing_key
 from pkiplan.cache.store import cache_directory, write_atomically
-from pkiplan.cache.tree_digest import NoDigestError, Spread, TreeDigest, at_once
+from pkiplan.cache.tree_digest import KnownDirectory, NoDigestError, Spread, TreeDigest, at_once
 
 LARGEST = 512 * 1024 * 1024
 # Of so many sites a plan is remembered; who has more begins with the oldest.
@@ -113,18 +113,20 @@ def evidence(
     tree: str,
     tops: Sequence[str] | None,
     files: Mapping[str, str],
+    directories: Mapping[str, KnownDirectory],
     begun: int,
     spread: Spread,
 ) -> dict[str, Any] | None:
     """Gather what a plan was made from; None where it cannot be said for certain.
 
-    `inputs` are the digests of manifests by absolute path and `files` those of the tree, as the plan saw them; `looks`
-    what was looked for, with its answer. Nothing in the tree may have changed since the plan was `begun` (nanoseconds
-    of the file system's clock), so that the tree digested here is the one that was seen. `spread` walks beside itself.
+    `inputs` are the digests of manifests by absolute path, `files` and `directories` those of the tree, as the plan saw
+    them; `looks` what was looked for, with its answer. Nothing else in the tree may have changed since the plan was
+    `begun` (nanoseconds of the file system's clock), so that the tree digested here is the one that was seen. `spread`
+    walks beside itself.
     """
     try:
         # A file that has not changed since is what the plan saw.
-        digest = TreeDigest(tree, tops, known=files, spread=spread)
+        digest = TreeDigest(tree, tops, known=files, known_directories=directories, spread=spread)
     except NoDigestError:
         return None
     met = digest.met

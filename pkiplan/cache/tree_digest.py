@@ -10,8 +10,11 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pkiplan.model.observed import FileFacts
 
 # A file larger than this is none of pkiplan's; a tree that holds one has no digest.
 LARGEST_FILE = 256 * 1024 * 1024
@@ -69,6 +72,9 @@ class Met:
         self.others += other.others
 
 
+# The directory of a certificate that was read a moment ago: its digest, and how many files that is of.
+KnownDirectory = tuple[str, int]
+
 # A directory beneath one that is walked: its name, its path, and the path by which its files are known.
 _Below = tuple[str, str, str]
 
@@ -84,7 +90,7 @@ def at_once(work: Callable[[Sequence[Any]], Any], items: Sequence[Any], _: int) 
 class TreeDigest:
     """A walk through a tree; afterwards it holds the digest (of names, facts, contents), and what the walk met."""
 
-    __slots__ = ("_known", "_names", "_root", "_spread", "hex", "met")
+    __slots__ = ("_known", "_known_directories", "_names", "_root", "_spread", "hex", "met")
 
     def __init__(
         self,
@@ -92,15 +98,18 @@ class TreeDigest:
         tops: Collection[str] | None,
         *,
         known: Mapping[str, str] | None = None,
+        known_directories: Mapping[str, KnownDirectory] | None = None,
         spread: Spread = at_once,
     ) -> None:
         """Walk; of the first level only the names in `tops`, where they are given.
 
-        What is `known` are the SHA-256 of files by path that were read a moment ago: they are not read again. If one
-        of them is not right, the digest is that of another tree. `spread` may walk directories beside each other.
+        What is `known` are the SHA-256 of files by path that were read a moment ago: they are not read again; nor are
+        `known_directories`, by path beneath the root, even looked into. If one of them is not right, the digest is
+        that of another tree. `spread` may walk directories beside each other.
         """
         self._root = root
         self._known = known or {}
+        self._known_directories = known_directories or {}
         self._spread = spread
         # Two files of one name, one in the current generation and one beside it: which one counts is not said here.
         self._names: set[str] = set()
@@ -125,7 +134,7 @@ class TreeDigest:
                 continue
             if is_link:
                 target = os.readlink(name, dir_fd=directory)
-                texts.append(f"link {path}/{name}\0{target}")
+                texts.append(_link(f"{path}/{name}", target))
                 if name == _DATA_LINK:
                     if "/" in target or target[:2] != ".." or target == "..":
                         raise NoDigestError(path)
@@ -140,10 +149,23 @@ class TreeDigest:
             elif path != _CONTROL or name == _JOURNAL:
                 texts.append(self._file(directory, name, f"{path}/{name}", f"{self._root}{public}/{name}"))
         texts += self._directories(directory, below, depth)
-        return hashlib.sha256("\0".join((*texts, "")).encode("utf-8", "surrogateescape")).hexdigest()
+        return _summed_up(texts)
 
     def _directories(self, parent: int, below: Sequence[_Below], depth: int) -> Iterator[str]:
         """Digest directories that lie beside each other."""
+        unknown = [one for one in below if one[1][1:] not in self._known_directories]
+        walked = self._walked(parent, unknown, depth)
+        for _, path, _ in below:
+            known = self._known_directories.get(path[1:])
+            if known is None:
+                yield next(walked)
+            else:
+                digest, files = known
+                self.met.known += files
+                yield _directory(digest, path)
+
+    def _walked(self, parent: int, below: Sequence[_Below], depth: int) -> Iterator[str]:
+        """Walk directories that lie beside each other."""
 
         def work(part: Sequence[_Below]) -> tuple[list[str] | None, Met]:
             before, self.met = self.met, Met()
@@ -166,7 +188,7 @@ class TreeDigest:
             return f"directory {path}"
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
         try:
-            return f"directory {self._walk(descriptor, path, public, depth + 1, None)} {path}"
+            return _directory(self._walk(descriptor, path, public, depth + 1, None), path)
         finally:
             os.close(descriptor)
 
@@ -188,7 +210,44 @@ class TreeDigest:
     def _described(self, what: str, path: str, facts: os.stat_result) -> str:
         if facts.st_ctime_ns > self.met.newest:
             self.met.newest = facts.st_ctime_ns
-        return f"{what} {facts.st_mode:o} {facts.st_uid} {facts.st_gid} {path}"
+        return _described(what, path, facts.st_mode, facts.st_uid, facts.st_gid)
+
+
+def certificate_directory(
+    path: str, itself: os.stat_result, generation: str, inside: os.stat_result, files: Mapping[str, FileFacts]
+) -> KnownDirectory:
+    """Give what a walk makes of a certificate's directory in which nothing lies but its generations and their links.
+
+    `generation` is what `..data` names, `inside` tells of that directory, and `files` are all that lie in it.
+    """
+    path_inside = f"{path}/{generation}"
+    links = {_DATA_LINK: generation, **{name: f"{_DATA_LINK}/{name}" for name in files}}
+    texts_inside = [_described("directory", path_inside, inside.st_mode, inside.st_uid, inside.st_gid)]
+    for name, file in sorted(files.items()):
+        what = f"file {file.sha256}"
+        texts_inside.append(_described(what, f"{path_inside}/{name}", stat.S_IFREG | file.mode, file.uid, file.gid))
+    texts = [
+        _described("directory", path, itself.st_mode, itself.st_uid, itself.st_gid),
+        *(_link(f"{path}/{name}", target) for name, target in sorted(links.items())),
+        _directory(_summed_up(texts_inside), path_inside),
+    ]
+    return _summed_up(texts), len(files)
+
+
+def _described(what: str, path: str, mode: int, owner: int, group: int) -> str:
+    return f"{what} {mode:o} {owner} {group} {path}"
+
+
+def _link(path: str, target: str) -> str:
+    return f"link {path}\0{target}"
+
+
+def _directory(digest: str, path: str) -> str:
+    return f"directory {digest} {path}"
+
+
+def _summed_up(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join((*texts, "")).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _leads_to_data(target: str, depth: int) -> bool:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pkiplan.cache.memory import Learnt, Memory
+from pkiplan.cache.tree_digest import KnownDirectory
 from pkiplan.model.observed import (
     Found,
     Missing,
@@ -58,10 +59,14 @@ Foresee = Callable[[Resource, ObservedResource], Unchanged | None]
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One resource as seen, the digests of its files in the order of `_paths`, and what may have signed beneath it."""
+    """One resource as seen, the digests of its files in the order of `_paths`, and what may have signed beneath it.
+
+    `directory` is that of a certificate, if nothing else lies in it.
+    """
 
     resource: ObservedResource
     digests: tuple[str, ...]
+    directory: KnownDirectory | None = None
     candidates: tuple[Candidate, ...] = ()
 
 
@@ -73,6 +78,7 @@ class _SeenPart:
     """
 
     digests: list[tuple[str, ...]]
+    directories: list[KnownDirectory | None]
     unchanged: list[Unchanged | None]
     changed: list[ObservedResource]
     rest: Parcel[list[ObservedResource]]
@@ -117,12 +123,14 @@ def _paths(site: Site, resource: Resource) -> list[str]:
 class Look:
     """Looks at the resources of a site: first at the authorities, then at the certificates.
 
-    Afterwards it holds what was seen, and the digest of each file: SHA-256, `missing` or `unreadable`.
+    Afterwards it holds what was seen, and the digest of each file: SHA-256, `missing` or `unreadable`. `directories`
+    are those of certificates in which nothing else lies, by path beneath the site's.
     """
 
     def __init__(self, site: Site, memory: Memory, open_with: OpenWith | None) -> None:
         self.seen = SeenResources()
         self.digests: dict[str, str] = {}
+        self.directories: dict[str, KnownDirectory] = {}
         self._site = site
         self._memory = memory
         self._open_with = open_with
@@ -147,6 +155,11 @@ class Look:
         seen_parts = side_by_side(partial(self._at_part, foresee), parts)
         for part, seen in zip(parts, seen_parts, strict=True):
             changed = iter(seen.changed)
+            self.directories.update(
+                (certificate.directory, whole)
+                for certificate, whole in zip(part, seen.directories, strict=True)
+                if whole is not None
+            )
             for certificate, digests, unchanged in zip(part, seen.digests, seen.unchanged, strict=True):
                 self._add_digests(certificate, digests)
                 if unchanged is None:
@@ -163,6 +176,7 @@ class Look:
     def _at_part(self, foresee: Foresee | None, certificates: Sequence[Resource]) -> _SeenPart:
         """Look at certificates that mostly lie beside each other, and tell what was learnt for the next time."""
         digests: list[tuple[str, ...]] = []
+        directories: list[KnownDirectory | None] = []
         unchanged: list[Unchanged | None] = []
         changed: list[ObservedResource] = []
         rest: list[ObservedResource] = []
@@ -171,9 +185,10 @@ class Look:
                 seen = self._at_certificate(reader, certificate)
                 foreseen = None if foresee is None else foresee(certificate, seen.resource)
                 digests.append(seen.digests)
+                directories.append(seen.directory)
                 unchanged.append(foreseen)
                 (changed if foreseen is None else rest).append(seen.resource)
-        return _SeenPart(digests, unchanged, changed, Parcel(rest), self._memory.learnt())
+        return _SeenPart(digests, directories, unchanged, changed, Parcel(rest), self._memory.learnt())
 
     def _at_certificate(self, reader: Reader, certificate: Resource) -> _Seen:
         """Look at a certificate, all of whose files an apply switches at once; so often in a row no other one comes."""
@@ -236,6 +251,7 @@ class Look:
         return _Seen(
             ObservedResource(key=key, certificate=certificate, files=files, directory_mode=directory.mode()),
             tuple(digests),
+            None if resource.is_authority else directory.summed_up(f"/{resource.directory}"),
             _candidates(key_bytes, key, certificate_bytes, certificate) if resource.is_authority else (),
         )
 

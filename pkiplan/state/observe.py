@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pkiplan.cache import Cache
 from pkiplan.cache.memory import Memory
+from pkiplan.cache.tree_digest import KnownDirectory
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import Found, Missing, ObservedResource, ObservedState, Unreadable
 from pkiplan.model.resource import CERTIFICATE_FILE, Kind, Resource
@@ -32,12 +33,14 @@ SMALL_SITE = 200
 class Observed:
     """What was observed, and the digest of each file it was observed in: SHA-256, `missing` or `unreadable`.
 
-    `beforehand` is what was said of certificates as soon as they were seen.
+    `beforehand` is what was said of certificates as soon as they were seen; `directories` are those of certificates in
+    which nothing else lies, by path beneath the site's.
     """
 
     state: ObservedState
     digests: Mapping[str, str]
     beforehand: Beforehand = field(default=NOTHING_BEFOREHAND, compare=False)
+    directories: Mapping[str, KnownDirectory] = field(default_factory=dict, compare=False)
 
 
 def observe_site(
@@ -67,11 +70,12 @@ def observe_site(
         state=replace(
             above,
             resources=look.seen,
-            unmanaged=find_unmanaged(site, Reader(site, journal.staged)),
+            unmanaged=find_unmanaged(site, Reader(site, journal.staged), look.directories),
             interrupted=journal.interrupted,
         ),
         digests=look.digests,
         beforehand=NOTHING_BEFOREHAND if foreseen is None else Beforehand(unchanged, foreseen.outlooks),
+        directories=look.directories,
     )
 
 

@@ -13,8 +13,9 @@ import stat
 from collections.abc import Mapping
 from typing import Self
 
+from pkiplan.cache.tree_digest import KnownDirectory, certificate_directory
 from pkiplan.errors import PkiplanError, system_words
-from pkiplan.model.observed import Found, Missing, Observation, Unreadable
+from pkiplan.model.observed import FileFacts, Found, Missing, Observation, Unreadable
 from pkiplan.model.site import Site
 from pkiplan.model.tree import DATA_LINK, LARGEST_PEM, STAGED_PREFIX, is_generation
 from pkiplan.state.regular_files import FileBytes, Link, read_name, read_open
@@ -138,10 +139,12 @@ class Reader:
 class ResourceDirectory:
     """An open directory of a resource, with the generation it named when it was opened."""
 
-    __slots__ = ("_generation", "_generation_name", "_opened", "_path", "_reader")
+    __slots__ = ("_generation", "_generation_name", "_opened", "_path", "_published", "_reader")
 
     def __init__(self, reader: Reader, path: str, opened: int | Missing | Unreadable) -> None:
         self._reader = reader
+        # What was read of the generation, by the name of the link that led there.
+        self._published: dict[str, FileFacts] = {}
         self._path = path
         self._opened = opened
         self._generation_name = _generation_name(opened) if isinstance(opened, int) else None
@@ -181,6 +184,21 @@ class ResourceDirectory:
         except OSError:
             return None
 
+    def summed_up(self, path: str) -> KnownDirectory | None:
+        """Sum up the directory, called `path`, if nothing lies in it but what was read of its current generation."""
+        if not (isinstance(self._opened, int) and isinstance(self._generation, int) and self._generation_name):
+            return None
+        names = self._published.keys()
+        try:
+            with os.scandir(self._opened) as entries:
+                found = {entry.name for entry in entries if not _is_set_aside(entry)}
+            if found != names | {DATA_LINK} or set(os.listdir(self._generation)) != names:
+                return None
+            itself, inside = os.fstat(self._opened), os.fstat(self._generation)
+        except OSError:
+            return None
+        return certificate_directory(path, itself, self._generation_name, inside, self._published)
+
     def has_moved_on(self) -> bool:
         """Tell whether another generation became the current one since the directory was opened."""
         return isinstance(self._opened, int) and _generation_name(self._opened) != self._generation_name
@@ -206,7 +224,10 @@ class ResourceDirectory:
             return self._reader.read_at(parent, name, path, limit)
         if self._generation_name is None and self._has_data():
             return Unreadable(f"`{DATA_LINK}` is not a link to one of pkiplan's generations")
-        return self._read_generation(inside, limit)
+        found = self._read_generation(inside, limit)
+        if isinstance(found, Found):
+            self._published[inside] = found.value.facts
+        return found
 
     def _has_data(self) -> bool:
         assert isinstance(self._opened, int)
@@ -246,6 +267,11 @@ class ResourceDirectory:
             finally:
                 os.close(parent)
         return Unreadable(f"is a link inside of a generation, to {found.target}") if isinstance(found, Link) else found
+
+
+def _is_set_aside(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a generation, or waits to be switched: nobody looks at it but through `..data`."""
+    return entry.name.startswith(STAGED_PREFIX) and not entry.is_symlink()
 
 
 def is_beneath(path: str, root: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from pkiplan.errors import PkiplanError
@@ -44,16 +44,20 @@ _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 @dataclass(slots=True)
 class _Known:
-    """What is explained: files and directories by path, and the directories of declared authorities."""
+    """What is explained: files and directories by path, and the directories of declared authorities.
+
+    In those that are `whole` everything is.
+    """
 
     files: set[str]
     directories: set[str]
     authorities: set[str]
+    whole: Container[str]
 
 
-def find_unmanaged(site: Site, reader: Reader) -> tuple[UnmanagedFile, ...]:
-    """List what nothing declared explains, sorted by path."""
-    known = _known(site)
+def find_unmanaged(site: Site, reader: Reader, explained: Container[str]) -> tuple[UnmanagedFile, ...]:
+    """List what nothing declared explains, sorted by path; of some directories it is known that all is `explained`."""
+    known = _known(site, explained)
     found: list[UnmanagedFile] = []
     for path, address, what in _walk(site, "", known):
         description = what or (_describe(reader, f"{site.directory}/{path}") if len(found) < MOST_DESCRIPTIONS else "")
@@ -61,7 +65,7 @@ def find_unmanaged(site: Site, reader: Reader) -> tuple[UnmanagedFile, ...]:
     return tuple(sorted(found, key=lambda file: file.path))
 
 
-def _known(site: Site) -> _Known:
+def _known(site: Site, whole: Container[str]) -> _Known:
     files: set[str] = set()
     directories: set[str] = set(KIND_DIRECTORIES.values())
     authorities: set[str] = set()
@@ -69,11 +73,13 @@ def _known(site: Site) -> _Known:
         if resource.is_authority:
             authorities.add(resource.directory)
         directories.update(_with_parents(resource.directory))
+        if resource.directory in whole:
+            continue
         for name in _names(site, resource):
             path = f"{resource.directory}/{name}"
             files.add(path)
             directories.update(_with_parents(path.rpartition("/")[0]))
-    return _Known(files, directories, authorities)
+    return _Known(files, directories, authorities, whole)
 
 
 def _names(site: Site, resource: Resource) -> Iterator[str]:
@@ -111,6 +117,8 @@ def _walk(site: Site, directory: str, known: _Known) -> Iterator[tuple[str, str 
             yield path, None, "link"
         elif not entry.is_dir(follow_symlinks=False):
             yield path, None, ""
+        elif path in known.whole:
+            continue
         elif path in known.directories:
             yield from _walk(site, path, known)
         else:

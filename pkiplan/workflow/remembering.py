@@ -40,6 +40,7 @@ def evidence_of(planned: PlannedSite) -> tuple[Mapping[str, Any], tuple[float, f
         tree=site.directory,
         tops=_tops(planned) if site.directory == site.base else None,
         files=planned.observed.digests,
+        directories=planned.observed.directories,
         begun=planned.begun,
         spread=spread,
     )

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pkiplan.cache.tree_digest import NoDigestError, TreeDigest
+from pkiplan.cache.tree_digest import KnownDirectory, NoDigestError, TreeDigest
 from pkiplan.state import side_by_side
+from pkiplan.state.observe import observe_site
 from pkiplan.state.side_by_side import spread
 from tests.apply.workbench import Workbench
 from tests.state.test_side_by_side import MANY
@@ -100,3 +101,84 @@ def test_what_cannot_be_summed_up_has_no_digest(copy: Path, change: Callable[[Pa
         TreeDigest(str(copy), None)
     with pytest.raises(NoDigestError):
         TreeDigest(str(copy), None, spread=spread)
+
+
+def observed_directories(bench: Workbench) -> dict[str, KnownDirectory]:
+    return dict(observe_site(bench.site(), cache=None).directories)
+
+
+@pytest.fixture
+def bench(tree: Path, tmp_path: Path) -> Workbench:
+    shutil.copytree(tree, tmp_path / "pki", symlinks=True)
+    shutil.copyfile(tree.parent / "site.yaml", tmp_path / "site.yaml")
+    return Workbench(tmp_path)
+
+
+def test_a_directory_is_summed_up_while_it_is_read_as_it_is_by_a_walk(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, walked = observed_directories(bench), TreeDigest(str(bench.tree), None)
+    assert len(known) == 9
+    opened: list[str] = []
+    real = os.open
+
+    def noted(path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        opened.append(path)
+        return real(path, flags, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", noted)
+    again = TreeDigest(str(bench.tree), None, known_directories=known)
+    assert again.hex == walked.hex
+    assert again.met.known == 9 * 5
+    assert "9" not in opened
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_directory_that_has_changed_is_summed_up_otherwise_or_not_at_all(
+    change: Callable[[Path], object], bench: Workbench
+) -> None:
+    before = observed_directories(bench)["certificates/node/4"]
+    change(Path(bench.tree, "certificates/node/4"))
+    now = observed_directories(bench)
+    walked = TreeDigest(str(bench.tree), None)
+    assert now.get("certificates/node/4") != before
+    assert TreeDigest(str(bench.tree), None, known_directories=now).hex == walked.hex
+
+
+def put_file_for_link(leaf: Path) -> None:
+    content = (leaf / "cert.pem").read_bytes()
+    (leaf / "cert.pem").unlink()
+    (leaf / "cert.pem").write_bytes(content)
+
+
+def put(name: str, target: str) -> Callable[[Path], None]:
+    def change(leaf: Path) -> None:
+        (leaf / name).unlink(missing_ok=True)
+        (leaf / name).symlink_to(target)
+
+    return change
+
+
+STRANGERS: dict[str, Callable[[Path], object]] = {
+    "a file beside the links": lambda leaf: (leaf / "more").write_text(""),
+    "a link beside the links": put("more", "..data/cert.pem"),
+    "a link that could be set aside": put("..more", "..data"),
+    "a file inside of the generation": lambda leaf: (leaf / "..data" / "more").write_text(""),
+    "a file in the place of a link": put_file_for_link,
+    "a link by another way": put("cert.pem", "./..data/cert.pem"),
+    "a link in the place of a file": put("..data/chain.pem", "fullchain.pem"),
+}
+
+
+@pytest.mark.parametrize("change", STRANGERS.values(), ids=STRANGERS.keys())
+def test_a_directory_with_more_than_was_read_of_it_is_not_summed_up(
+    change: Callable[[Path], object], bench: Workbench
+) -> None:
+    change(Path(bench.tree, "certificates/node/4"))
+    assert set(observed_directories(bench)) == {f"certificates/node/{number}" for number in (1, 2, 3, 5, 6, 7, 8, 9)}
+
+
+def test_generations_that_are_not_the_current_one_are_not_looked_at(bench: Workbench) -> None:
+    before = observed_directories(bench)
+    Path(bench.tree, "certificates/node/4/..20200101T000000Z-1").mkdir()
+    assert observed_directories(bench) == before
