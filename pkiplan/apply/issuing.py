@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from cryptography.x509 import Certificate
 
 from pkiplan.apply.ca_database import random_serial
 from pkiplan.apply.work import Work
 from pkiplan.errors import PkiplanError
+from pkiplan.model.keys import ManagedKey, OtherKey, digest_under
 from pkiplan.model.resource import Resource
 from pkiplan.plan.changes import Change
 from pkiplan.x509.encoded import certificate_pem
 from pkiplan.x509.issue import CertificateRequest, Issuer, lint_request, sign
 from pkiplan.x509.kept import Kept
+from pkiplan.x509.keys import key_spec
+
+if TYPE_CHECKING:
+    from pkiplan.x509.keys import PrivateKey
 
 _ISSUERS: Kept[Issuer] = Kept(most=64)
 
@@ -23,15 +31,16 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
     authority = _signer(work, resource)
     database = work.database_of(authority) if authority is not None else None
     signing_key = work.signing_key(authority) if authority is not None else work.private_key(resource)
+    chain = _as_they_are(work.site.chain_of(resource), signing_key)
     request = CertificateRequest(
-        resource=resource,
+        resource=_signed_by(chain, work.site.issuer_of(resource), resource),
         public_key=signing_key.public_key() if resource.is_self_issued else work.public_key(resource),
         issuer=None if authority is None or authority is resource else _issuer(work.certificate_of(authority)),
         not_before=change.not_before,
         not_after=change.not_after,
         serial=random_serial(set()) if database is None else database.new_serial(),
     )
-    certificate = sign(lint_request(request, work.site.chain_of(resource)), signing_key)
+    certificate = sign(lint_request(request, chain), signing_key)
     if database is not None:
         database.record(
             serial=request.serial,
@@ -41,6 +50,24 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
         )
     work.remember_certificate(resource, certificate)
     return certificate
+
+
+def _as_they_are(chain: tuple[Resource, ...], signing_key: PrivateKey) -> tuple[Resource, ...]:
+    """Give the authorities above a resource, of which the nearest may not have the key yet that it shall have."""
+    if not chain or not isinstance(chain[0].key, ManagedKey):
+        return chain
+    spec = key_spec(signing_key.public_key())
+    if spec == chain[0].key.spec or isinstance(spec, OtherKey):
+        return chain
+    return (replace(chain[0], key=replace(chain[0].key, spec=spec)), *chain[1:])
+
+
+def _signed_by(chain: tuple[Resource, ...], declared: Resource | None, resource: Resource) -> Resource:
+    """Give a resource with the hash that its issuer's key signs over."""
+    if declared is None or chain[0] is declared:
+        return resource
+    assert chain[0].key.spec is not None
+    return replace(resource, digest=digest_under(chain[0].key.spec, resource.digest, declared.key.spec))
 
 
 def _issuer(certificate: Certificate) -> Issuer:

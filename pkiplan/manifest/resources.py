@@ -25,13 +25,13 @@ from pkiplan.model.extensions import (
 )
 from pkiplan.model.keys import (
     PUBLIC_FILE,
-    Curve,
     EcKeySpec,
     ExternalKey,
     FileAttributes,
     KeySpec,
     ManagedKey,
     RsaKeySpec,
+    usual_digest,
 )
 from pkiplan.model.names import (
     ATTRIBUTE_TYPES,
@@ -314,10 +314,8 @@ class ResourceMaker:
                 )
             rsa_pss = False
         match signer:
-            case RsaKeySpec():
-                return digest or "sha256", rsa_pss
-            case EcKeySpec(curve):
-                return digest or {Curve.P256: "sha256", Curve.P384: "sha384", Curve.P521: "sha512"}[curve], False
+            case RsaKeySpec() | EcKeySpec():
+                return digest or usual_digest(signer), rsa_pss
         if digest is not None and settings.is_own("digest"):
             self._error(
                 settings.mark_of("digest"),

@@ -81,6 +81,30 @@ KeySpec = RsaKeySpec | EcKeySpec | EdKeySpec | MlDsaKeySpec
 ObservedKeySpec = KeySpec | OtherKey
 
 
+_DIGESTS_BY_CURVE = {Curve.P256: "sha256", Curve.P384: "sha384", Curve.P521: "sha512"}
+
+
+def usual_digest(signer: ObservedKeySpec | None) -> str | None:
+    """Return the hash that a key signs over where none is asked for.
+
+    None for Ed25519, Ed448 and ML-DSA, which bring their own (RFC 8410, 3; RFC 9881, 2).
+    """
+    match signer:
+        case RsaKeySpec():
+            return "sha256"
+        case EcKeySpec(curve):
+            return _DIGESTS_BY_CURVE[curve]
+    return None
+
+
+def digest_under(signer: ObservedKeySpec, digest: str | None, declared_signer: KeySpec | None) -> str | None:
+    """Return the hash that a key signs over while the one that is declared in its place cannot be made yet."""
+    if isinstance(signer, OtherKey):
+        return digest
+    usual = usual_digest(signer)
+    return usual if usual is None or digest in (None, usual_digest(declared_signer)) else digest
+
+
 class KeyForm(StrEnum):
     """How a private key is laid out in its PEM file (RFC 5958, RFC 8017 A.1.2, RFC 5915)."""
 

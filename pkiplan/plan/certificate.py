@@ -15,7 +15,7 @@ from pkiplan.model.extensions import (
     Extension,
     SubjectAltName,
 )
-from pkiplan.model.keys import RsaKeySpec
+from pkiplan.model.keys import RsaKeySpec, digest_under
 from pkiplan.model.observed import ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.model.validity import INCLUSIVE_SECOND, renewal_window
@@ -133,7 +133,7 @@ def _names(declared: Extension | None, observed: Extension | None) -> Difference
 
 def signature_algorithm(resource: Resource, found: ObservedCertificate, context: Context) -> Differences:
     """Find another hash, or another RSA padding than declared."""
-    declared = (resource.digest, _wants_pss(resource, context))
+    declared = (_wanted_digest(resource, context), _wants_pss(resource, context))
     observed = (found.signature_digest, found.signature_is_pss)
     if declared == observed:
         return SAME
@@ -144,6 +144,14 @@ def signature_algorithm(resource: Resource, found: ObservedCertificate, context:
         f"signature {before} → {after}",
         FieldChange("signature", before, after),
     )
+
+
+def _wanted_digest(resource: Resource, context: Context) -> str | None:
+    """Return the declared hash; where the issuer does not get its declared key yet, that of the key it has."""
+    above = context.issuer
+    if above is None or above.key_spec is None or above.key_spec == above.resource.key.spec:
+        return resource.digest
+    return digest_under(above.key_spec, resource.digest, above.resource.key.spec)
 
 
 def _wants_pss(resource: Resource, context: Context) -> bool:

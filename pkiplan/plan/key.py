@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pkiplan.model.keys import ExternalKey, KeyEncryption, KeyForm, KeySource, ManagedKey, PssBond
+from pkiplan.model.keys import ExternalKey, KeyEncryption, KeyForm, KeySource, ManagedKey, ObservedKeySpec, PssBond
 from pkiplan.model.observed import Found, Missing, ObservedKey, ObservedResource, Unreadable
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
@@ -62,6 +62,13 @@ def spki_of(found: ObservedResource) -> str | None:
     if isinstance(found.key, Found) and found.key.value.spki_sha256 is not None:
         return found.key.value.spki_sha256
     return found.certificate.value.spki_sha256 if isinstance(found.certificate, Found) else None
+
+
+def spec_of(found: ObservedResource) -> ObservedKeySpec | None:
+    """Return the type of the key in use; of an encrypted one that nobody opened its certificate tells."""
+    if isinstance(found.key, Found) and found.key.value.spec is not None:
+        return found.key.value.spec
+    return found.certificate.value.key_spec if isinstance(found.certificate, Found) else None
 
 
 def pss_bond(found: ObservedResource) -> PssBond | None:
@@ -203,7 +210,7 @@ def _found(
     if weakness is not None:
         return KeyVerdict(blocker=_weak(resource, weakness, site))
     mismatch = _mismatch(resource, key, found)
-    other = _other_spec(resource.key, key, found)
+    other = _other_spec(resource.key, found)
     if isinstance(resource.key, ExternalKey) or resource.key.is_adopted:
         if other:
             return KeyVerdict(blocker=_given_otherwise(resource, other, site))
@@ -251,16 +258,10 @@ def _mismatch(resource: Resource, key: ObservedKey, found: ObservedResource) -> 
     return differs(action, Reason.KEY_MISMATCH, f"the certificate is not of the key in {resource.key.path}")
 
 
-def _other_spec(
-    declared: KeySource,
-    key: ObservedKey,
-    found: ObservedResource,
-) -> Differences:
+def _other_spec(declared: KeySource, found: ObservedResource) -> Differences:
     if declared.spec is None:
         return SAME
-    observed = key.spec
-    if observed is None and isinstance(found.certificate, Found):  # encrypted: the certificate tells
-        observed = found.certificate.value.key_spec
+    observed = spec_of(found)
     if observed is None or observed == declared.spec:
         return SAME
     before, after = str(observed), str(declared.spec)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from pkiplan.model.keys import KeySpec, ManagedKey, PssBond
+from pkiplan.model.keys import ManagedKey, ObservedKeySpec, PssBond
 from pkiplan.model.observed import Found, Missing, ObservedCertificate, ObservedResource
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.changes import Action, Change, KeyStep, Reason
 from pkiplan.plan.difference import Blocker
-from pkiplan.plan.key import offline_way_out, pss_bond, spki_of
+from pkiplan.plan.key import offline_way_out, pss_bond, spec_of, spki_of
 from pkiplan.plan.name_encoding import encode_name
 from pkiplan.plan.validity import IssuerPeriod
 
@@ -48,7 +48,7 @@ class Outlook:
     is_rekeyed: bool = False
     pss_bond: PssBond | None = None
     spki_sha256: str | None = None
-    key_spec: KeySpec | None = None
+    key_spec: ObservedKeySpec | None = None
     subject_der: bytes | None = None
     key_id: bytes | None = None
     period: IssuerPeriod | None = None
@@ -112,7 +112,7 @@ def look_ahead(
         is_rekeyed=is_rekeyed,
         pss_bond=None if is_rekeyed else pss_bond(found),
         spki_sha256=None if is_rekeyed else spki_of(found),
-        key_spec=resource.key.spec if isinstance(resource.key, ManagedKey) else None,
+        key_spec=resource.key.spec if is_rekeyed else spec_of(found) or resource.key.spec,
         subject_der=encode_name(resource.subject) if signs else certificate.subject_der if certificate else None,
         key_id=None if is_rekeyed else _key_id(found, certificate, signs=signs),
         period=_period(resource, certificate, change if signs else None),

@@ -430,6 +430,39 @@ def test_a_resource_with_another_directory_keeps_its_key_once_that_is_moved(
     assert not place.plan().changes
 
 
+@pytest.mark.parametrize("key", ["ed25519", "ecdsa-p384", "rsa-2048", "ml-dsa-44"])
+def test_an_issuer_that_waits_for_its_new_key_leaves_what_it_issued_alone_and_signs_with_the_old(
+    place: Place, key: str
+) -> None:
+    place.file("authorities/root/key.pem").unlink()
+    place.edit("subject: {common_name: Issuing}\n    key: {type: ecdsa, curve: P-256, passphrase: none}", f"key: {key}")
+    place.edit("issuer: root\n", "issuer: root\n    subject: {common_name: Issuing}\n")
+
+    plan = place.plan()
+    place.apply(replace=("certificate.web",))
+
+    assert {change.address for change in plan.blocked} == {"authority.root", "authority.issuing"}
+    assert [change.address for change in place.plan().changes if change.signs or change.is_pending] == []
+    assert [change.address for change in plan.changes if change.signs] == []
+    algorithm = place.certificate("certificates/web").signature_hash_algorithm
+    assert algorithm is not None
+    assert algorithm.name == "sha256"
+
+
+def test_a_digest_that_was_asked_for_stays_while_an_issuer_waits_for_its_new_key(place: Place) -> None:
+    place.edit("dns: [www.acme.example]", "dns: [www.acme.example], digest: sha512")
+    place.apply()
+    place.file("authorities/root/key.pem").unlink()
+    place.edit("curve: P-256, passphrase: none}\n    path", "curve: P-384, passphrase: none}\n    path")
+
+    place.apply(replace=("certificate.web",))
+
+    assert [change.address for change in place.plan().changes if change.signs] == []
+    algorithm = place.certificate("certificates/web").signature_hash_algorithm
+    assert algorithm is not None
+    assert algorithm.name == "sha512"
+
+
 @pytest.mark.parametrize("address", ["certificate.web", "authority.issuing"])
 def test_prune_leaves_the_former_directory_of_what_is_declared(place: Place, address: str) -> None:
     if address == "certificate.web":
