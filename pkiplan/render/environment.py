@@ -12,7 +12,6 @@ import stat
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
-from importlib.resources import files
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, Undefined
 from jinja2.exceptions import SecurityError
@@ -26,6 +25,7 @@ from pkiplan.render.quoting import CnfText, CnfValueError, quote
 from pkiplan.render.view import Signing
 
 SUFFIX = ".cnf.j2"
+_BUILT_IN = os.path.join(os.path.dirname(__file__), "templates")
 LARGEST_TEMPLATE = 256 * 1024
 
 # What cannot be written in the rendering that goes on; None outside of one.
@@ -104,10 +104,11 @@ class _TemplateLoader(BaseLoader):
             raise TemplateNotFound(template)
         if self._older is not None and os.path.isfile(path := os.path.join(self._older, template)):
             return _read(path), path, None
-        source = files("pkiplan.render") / "templates" / template
-        if not source.is_file():
-            raise TemplateNotFound(template)
-        return source.read_text("utf-8"), None, None
+        try:
+            with open(os.path.join(_BUILT_IN, template), encoding="utf-8") as file:
+                return file.read(), None, None
+        except FileNotFoundError:
+            raise TemplateNotFound(template) from None
 
 
 def _read(path: str) -> str:

@@ -24,7 +24,15 @@ NOT_FROM_MEMORY = NOT_FOR_HELP | {
     "tempfile",
     "pickle",
 }
-NOT_FOR_PLAN = ALWAYS | {"ssl", "socket", "pkiplan.apply", "pkiplan.verify", "pkiplan.x509.pbes2", "fractions"}
+NOT_FOR_PLAN = ALWAYS | {
+    "ssl",
+    "socket",
+    "pkiplan.apply",
+    "pkiplan.verify",
+    "pkiplan.x509.pbes2",
+    "fractions",
+    "importlib.resources",
+}
 # Of a small site with plain keys, of which nothing is remembered.
 NOT_FOR_COLD_PLAN = (NOT_FOR_PLAN - {"socket"}) | {
     "_strptime",

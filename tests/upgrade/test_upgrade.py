@@ -142,8 +142,7 @@ def test_a_cnf_by_an_older_template_is_right(tree: datetime, tmp_path: Path, mon
     older.mkdir()
     ours = Path(environment.__file__).parent / "templates" / "policy.cnf.j2"
     (older / ours.name).write_bytes(ours.read_bytes())
-    package = later(tmp_path, ours)
-    monkeypatch.setattr(environment, "files", lambda _: package)
+    monkeypatch.setattr(environment, "_BUILT_IN", str(later(tmp_path, ours)))
     environment._environment.cache_clear()
 
     assert {change.action.value for change in plan_at(tree).changes} == {"re-encode"}
@@ -159,12 +158,12 @@ def test_a_cnf_by_an_older_template_is_right(tree: datetime, tmp_path: Path, mon
 
 def later(tmp_path: Path, changed: Path) -> Path:
     """Give the templates of a version to come."""
-    place = tmp_path / "later" / "templates"
-    place.mkdir(parents=True)
+    place = tmp_path / "later"
+    place.mkdir()
     for template in changed.parent.glob("*.j2"):
         (place / template.name).write_bytes(template.read_bytes())
     (place / changed.name).write_text("# as later versions write it\n" + changed.read_text())
-    return place.parent
+    return place
 
 
 def test_every_default_that_was_changed_is_among_those_tested() -> None:
