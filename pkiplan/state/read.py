@@ -37,8 +37,8 @@ class Reader:
         self._directory = site.directory
         self._trusted = site.base if is_beneath(site.directory, site.base) else site.directory
         self._staged = staged
-        # The directory in which the last resource lay, open: the next one mostly lies beside it.
-        self._parent: tuple[str, int] | None = None
+        # The directory in which the last resource lay, open, or why it is not: the next one mostly lies beside it.
+        self._parent: tuple[str, int | Missing | Unreadable] | None = None
 
     def resource(self, directory: str) -> ResourceDirectory:
         """Open a resource's directory, relative to the site's; several threads may do so at once."""
@@ -51,17 +51,15 @@ class Reader:
         parent, _, name = path.rpartition("/")
         if self._parent is None or self._parent[0] != parent:
             self.close()
-            above = self._open_directory(parent)
-            if not isinstance(above, int):
-                return ResourceDirectory(self, path, above)
-            self._parent = (parent, above)
-        return ResourceDirectory(self, path, _step(self._parent[1], name))
+            self._parent = (parent, self._open_directory(parent))
+        above = self._parent[1]
+        return ResourceDirectory(self, path, _step(above, name) if isinstance(above, int) else above)
 
     def close(self) -> None:
         """Close the directory in which the last resource lay."""
-        if self._parent is not None:
+        if self._parent is not None and isinstance(self._parent[1], int):
             os.close(self._parent[1])
-            self._parent = None
+        self._parent = None
 
     def read(self, path: str, limit: int = LARGEST_PEM) -> Observation[FileBytes]:
         """Read a file by absolute path; within the site no link is followed that leaves it."""

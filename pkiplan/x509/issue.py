@@ -55,6 +55,9 @@ _DIGESTS: dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
 _PATTERNS: Kept[Pattern] = Kept()
 _ENCODED: Kept[x509.Extension[x509.ExtensionType]] = Kept()
 
+_KEY_ID_OID = EXTENSION_OIDS["subject_key_identifier"]
+_ISSUER_ID_OID = EXTENSION_OIDS["authority_key_identifier"]
+
 _NO_FILE = FileFacts(sha256="", mode=0, uid=0, gid=0, owner="", group="")
 
 
@@ -270,11 +273,15 @@ def _encoded_name(encoded: bytes) -> x509.Name:
 def _extensions(request: CertificateRequest) -> list[x509.Extension[x509.ExtensionType]]:
     """List the extensions in the order of `EXTENSION_OIDS`, others by OID; key identifiers are never critical."""
     own_id = key_identifier(request.public_key)
-    issuer_id = own_id if request.issuer is None else request.issuer.key_id
-    key_ids = x509.SubjectKeyIdentifier(own_id), x509.AuthorityKeyIdentifier(issuer_id, None, None)
     by_oid = {extension.oid: _encoded(extension) for extension in request.resource.extensions}
-    by_oid |= {key_id.oid.dotted_string: x509.Extension(key_id.oid, False, key_id) for key_id in key_ids}
+    by_oid[_KEY_ID_OID] = x509.Extension(x509.SubjectKeyIdentifier.oid, False, x509.SubjectKeyIdentifier(own_id))
+    by_oid[_ISSUER_ID_OID] = _issuer_id(own_id if request.issuer is None else request.issuer.key_id)
     return [by_oid[oid] for oid in _in_order(frozenset(by_oid))]
+
+
+@lru_cache(maxsize=64)
+def _issuer_id(key_id: bytes) -> x509.Extension[x509.ExtensionType]:
+    return x509.Extension(x509.AuthorityKeyIdentifier.oid, False, x509.AuthorityKeyIdentifier(key_id, None, None))
 
 
 @lru_cache(maxsize=64)

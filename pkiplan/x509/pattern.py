@@ -24,6 +24,7 @@ from pkiplan.model.names import (
 )
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.x509 import der
+from pkiplan.x509.kept import Kept
 from pkiplan.x509.keys import PublicKey, key_identifier_of_spki, key_spec
 from pkiplan.x509.unsound_keys import weakness
 
@@ -167,9 +168,15 @@ class _NotReadAsWrittenError(ValueError):
     """A value that is sound, but that is read back from a certificate in another order or spelling."""
 
 
+# A certificate's subject stands in what is signed, and in what is told of it.
+_NAMES: Kept[bytes] = Kept(most=64)
+
+
 def encoded_name(name: DistinguishedName) -> bytes:
     """Write a distinguished name (RFC 5280, 4.1.2.4); raise ValueError where an RDN has several attributes."""
-    return der.encode(der.SEQUENCE, *[_rdn(attribute) for (attribute,) in name.rdns])
+    return _NAMES.get(
+        id(name), name, lambda: der.encode(der.SEQUENCE, *[_rdn(attribute) for (attribute,) in name.rdns])
+    )
 
 
 # Organization and country are those of the whole site.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -103,6 +104,16 @@ def test_nothing_there_is_missing(tmp_path: Path) -> None:
     assert isinstance(seen.certificate, Missing)
     assert set(observed.digests.values()) == {"missing"}
     assert observed.state.unmanaged == ()
+
+
+def test_what_lies_beside_nothing_is_missing_and_what_lies_elsewhere_is_read(bench: Workbench) -> None:
+    with contextlib.closing(Reader(bench.site(), {})) as reader:
+        found = []
+        for directory in ("gone/a", "gone/b", "certificates/web", "gone/a", "certificates/gone", "certificates/web"):
+            with reader.resource_beside(directory) as opened:
+                found.append(isinstance(opened.read("cert.pem"), Found))
+
+    assert found == [False, False, True, False, False, True]
 
 
 def _truncate(path: Path) -> None:
