@@ -79,6 +79,17 @@ def observe_site(
     )
 
 
+def gives_the_same_plan(one: Observed, other: Observed) -> bool:
+    """Tell whether two looks at a site give the same plan; of what both call unchanged the digests are compared."""
+    seen, unchanged = one.state, one.beforehand.unchanged
+    return (
+        one.digests == other.digests
+        and one.beforehand == other.beforehand
+        and replace(one.state, resources={}) == replace(other.state, resources={})
+        and all(seen.of(address) == other.state.of(address) for address in seen.resources if address not in unchanged)
+    )
+
+
 def _authorities(site: Site, seen: Mapping[str, ObservedResource], memory: Memory) -> ObservedState:
     """Give what was observed of the authorities, with what their databases and the archive tell."""
     journal = read_journal(site)

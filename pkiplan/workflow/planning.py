@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -19,8 +19,10 @@ from pkiplan.workflow.opening import needed_secrets, opener
 if TYPE_CHECKING:
     from pkiplan.manifest import LoadedSite
     from pkiplan.manifest.files import InputDigest
+    from pkiplan.model.observed import ObservedState
     from pkiplan.model.resource import Resource
     from pkiplan.model.site import Site
+    from pkiplan.plan.beforehand import Foresight
     from pkiplan.plan.inventory import Inventory
     from pkiplan.secrets import SecretResolver
     from pkiplan.state.observe import Observed
@@ -109,7 +111,6 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     """
     from pkiplan.cache import open_cache
     from pkiplan.cache.tree_digest import file_system_clock
-    from pkiplan.plan.beforehand import Foresight
     from pkiplan.plan.older_defaults import OLDER_DEFAULTS
     from pkiplan.plan.planner import plan_site
     from pkiplan.state.observe import observe_site
@@ -117,21 +118,18 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     begun = file_system_clock()
     loaded, site = load(request.site, variables=request.variables, allow_outside=request.allow_outside)
     cache = open_cache()
-    cnf, lint = cnf_digests(site), lint_findings(site)
-    foresight = partial(
-        Foresight, site, now=request.now, cnf_digests=cnf, lint=lint, older_cnf_digests=older_cnf_digests
-    )
     decide = partial(
         plan_site,
         site,
         now=request.now,
         options=request.options,
-        cnf_digests=cnf,
-        lint=lint,
+        cnf_digests=cnf_digests(site),
+        lint=lint_findings(site),
         older_defaults=OLDER_DEFAULTS,
         older_cnf_digests=older_cnf_digests,
         says=partial(says, loaded),
     )
+    foresight = _foresight(site, request.now)
     observed = observe_site(site, cache=cache, foresight=foresight)
     plan = decide(observed=observed.state, beforehand=observed.beforehand)
     if resolver is not None and (needed := frozenset(needed_secrets(site, observed, plan))):
@@ -148,6 +146,20 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     )
 
 
+def _foresight(site: Site, now: datetime) -> Callable[[ObservedState], Foresight]:
+    """Give what says of certificates that they are unchanged, once the authorities are observed."""
+    from pkiplan.plan.beforehand import Foresight
+
+    return partial(
+        Foresight,
+        site,
+        now=now,
+        cnf_digests=cnf_digests(site),
+        lint=lint_findings(site),
+        older_cnf_digests=older_cnf_digests,
+    )
+
+
 def make_plan_again(planned: PlannedSite) -> PlannedSite:
     """Plan once more what was planned just now; the very plan is returned where all that it was made from is the same.
 
@@ -155,13 +167,13 @@ def make_plan_again(planned: PlannedSite) -> PlannedSite:
     """
     from pkiplan.cache import open_cache
     from pkiplan.cache.remembered_plan import is_unchanged
-    from pkiplan.state.observe import observe_site
+    from pkiplan.state.observe import gives_the_same_plan, observe_site
 
     loaded, site = planned.loaded, planned.site
     was_opened = planned.resolver is not None and any(needed_secrets(site, planned.observed, planned.plan))
     if not was_opened and site.templates is None and is_unchanged(planned.inputs, loaded.looks):
-        observed = observe_site(site, cache=open_cache())
-        if observed == planned.observed:
+        observed = observe_site(site, cache=open_cache(), foresight=_foresight(site, planned.request.now))
+        if gives_the_same_plan(observed, planned.observed):
             return planned
     return make_plan(planned.request, resolver=planned.resolver)
 

@@ -23,7 +23,7 @@ from pkiplan.plan.changes import Plan
 from pkiplan.plan.planner import no_older_cnf, plan_site
 from pkiplan.state import looking, observe, side_by_side
 from pkiplan.state.inspect import inspect_chain
-from pkiplan.state.observe import Observed, observe_site
+from pkiplan.state.observe import Observed, gives_the_same_plan, observe_site
 from pkiplan.workflow.asked import cnf_digests
 from tests.apply.workbench import AUTHORITIES, NOW, Workbench
 from tests.state.tampering import (
@@ -255,3 +255,11 @@ def test_what_was_done_to_one_of_many_is_told_as_of_one_of_few(
     ):
         assert planned(site, seen) == planned(site, expected)
         assert seen == expected
+        assert not gives_the_same_plan(seen, before) or planned(site, seen) == planned(site, before)
+
+
+def test_two_looks_at_the_same_give_the_same_plan(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = bench.site()
+    before = looked_at_as_large(site, monkeypatch, processors=2)
+    assert len(before.beforehand.unchanged) == 4
+    assert gives_the_same_plan(looked_at_as_large(site, monkeypatch), before)
