@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
-from pkiplan.cache.store import Cache
+from pkiplan.cache.store import Cache, line_of
 from pkiplan.cache.value_codec import NotOfThisShapeError, decode, encode
 from pkiplan.model.keys import KeyEncryption, KeyForm, ObservedKeySpec, PssBond
 from pkiplan.model.observed import FileFacts, ObservedCertificate, OutputContents
@@ -103,7 +104,8 @@ class Memory:
             verifies=(*known.verifies, *(digest for digest in of if digest in verifies))[-8:],
             fails=(*known.fails, *(digest for digest in of if digest not in verifies))[-8:],
         )
-        self._put("signature", sha256, now_known)
+        if self._cache is not None:
+            self._cache.put_line("signature", sha256, _signatures_line(now_known))
 
     def key(self, sha256: str, read_as: str) -> KeyFacts | None:
         """Return what a key file with these bytes holds, read as a private key, public key or request."""
@@ -143,7 +145,17 @@ class Memory:
 
     def _put(self, kind: str, digest: str, value: object, skip: frozenset[str] = frozenset()) -> None:
         if self._cache is not None:
-            self._cache.put(kind, digest, {"v": encode(value, skip)})
+            self._cache.put(kind, digest, _as_remembered(value, skip))
+
+
+# What one authority signed verifies under the same keys.
+@lru_cache(maxsize=64)
+def _signatures_line(signatures: Signatures) -> bytes:
+    return line_of(_as_remembered(signatures))
+
+
+def _as_remembered(value: object, skip: frozenset[str] = frozenset()) -> dict[str, object]:
+    return {"v": encode(value, skip)}
 
 
 def _output_digest(sha256: str, output_format: str, options: object) -> str:

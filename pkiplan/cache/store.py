@@ -47,8 +47,12 @@ class Cache:
 
     def put(self, kind: str, digest: str, value: Mapping[str, object]) -> None:
         """Remember a value; nothing is written before `save`."""
+        self.put_line(kind, digest, line_of(value))
+
+    def put_line(self, kind: str, digest: str, line: bytes) -> None:
+        """Remember a value that `line_of` gave a line of."""
         with self._lock:
-            self._kind(kind).put(digest, value)
+            self._kind(kind).put(digest, line)
 
     def new(self) -> dict[str, dict[bytes, bytes]]:
         """Give what `save` would write, by kind: lines by digest."""
@@ -76,6 +80,11 @@ class Cache:
         return self._kinds[name]
 
 
+def line_of(value: Mapping[str, object]) -> bytes:
+    """Write a value as it stands in the cache."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
+
+
 class _Kind:
     """The lines of one file, by digest, as bytes until they are asked for."""
 
@@ -100,11 +109,10 @@ class _Kind:
         self.used.add(key)
         return value
 
-    def put(self, digest: str, value: Mapping[str, object]) -> None:
+    def put(self, digest: str, line: bytes) -> None:
         key = digest.encode()
         if not key.isalnum():
             raise ValueError(f"not a digest: {digest!r}")
-        line = json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
         if self.lines.get(key) != line:
             self.new[key] = line
         self.used.add(key)

@@ -111,7 +111,10 @@ class Resource:
     def extension(self, name: str) -> ExtensionValue | None:
         """Return the declared value of an extension by the manifest's word, or None."""
         oid = EXTENSION_OIDS[name]
-        return next((e.value for e in self.extensions if e.oid == oid), None)
+        for extension in self.extensions:
+            if extension.oid == oid:
+                return extension.value
+        return None
 
     @property
     def names(self) -> tuple[GeneralName, ...]:

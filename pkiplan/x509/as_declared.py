@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import get_args
 
 from cryptography import x509
 
@@ -18,7 +17,7 @@ from pkiplan.model.names import DistinguishedName
 from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.resource import Resource
 from pkiplan.x509.kept import Kept
-from pkiplan.x509.keys import PublicKey, spki_der
+from pkiplan.x509.keys import PUBLIC_KEYS, spki_der
 from pkiplan.x509.parse import EncodedCertificate, Signed, encoded_certificate_facts, public_key_of
 from pkiplan.x509.pattern import OwnParts, Pattern, encoded_name, names_apart, pattern_of
 
@@ -53,7 +52,7 @@ class AsDeclared:
 def _own_parts(certificate: x509.Certificate, subject: DistinguishedName, names: Extension | None) -> OwnParts | None:
     """Take what is a certificate's own: subject and names as declared, the rest from the certificate."""
     public_key = public_key_of(certificate)
-    if not isinstance(public_key, get_args(PublicKey)):
+    if not isinstance(public_key, PUBLIC_KEYS):
         return None
     return OwnParts(
         serial=certificate.serial_number,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast, get_args
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,6 +24,9 @@ from pkiplan.x509.kept import Kept
 
 PrivateKey: TypeAlias = CertificateIssuerPrivateKeyTypes
 PublicKey: TypeAlias = CertificateIssuerPublicKeyTypes
+# Their kinds, as they are asked of many keys: what the types say is found out once.
+PRIVATE_KEYS: tuple[Any, ...] = get_args(PrivateKey)
+PUBLIC_KEYS: tuple[Any, ...] = get_args(PublicKey)
 
 _CURVES: dict[Curve, type[ec.EllipticCurve]] = {
     Curve.P256: ec.SECP256R1,

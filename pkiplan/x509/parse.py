@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast, get_args
+from typing import cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,7 +24,15 @@ from pkiplan.model.observed import FileFacts, ObservedCertificate
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509 import der
 from pkiplan.x509.extensions import CertificateExtensions
-from pkiplan.x509.keys import PublicKey, is_signed_with, key_identifier_of_spki, key_spec, spki_der, spki_sha256
+from pkiplan.x509.keys import (
+    PUBLIC_KEYS,
+    PublicKey,
+    is_signed_with,
+    key_identifier_of_spki,
+    key_spec,
+    spki_der,
+    spki_sha256,
+)
 from pkiplan.x509.names import parse_name
 from pkiplan.x509.pss_keys import bond_of_spki
 from pkiplan.x509.unsound_keys import weakness
@@ -157,7 +165,7 @@ def load_request(data: bytes) -> PublicKey:
 
 
 def _signing(public_key: CertificatePublicKeyTypes) -> PublicKey:
-    if isinstance(key_spec(public_key), OtherKey) or not isinstance(public_key, get_args(PublicKey)):
+    if isinstance(key_spec(public_key), OtherKey) or not isinstance(public_key, PUBLIC_KEYS):
         summary = f"it is a key of {key_spec(public_key)}, which is not used for certificates here"
         raise UnusableKeyError(Diagnostic(summary=summary, code="key-type"))
     return cast("PublicKey", public_key)

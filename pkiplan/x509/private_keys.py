@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast, get_args
+from typing import cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -23,7 +23,7 @@ from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import WRONG_PASSPHRASE, KeyMaterialError, SecretError, UnusableKeyError
 from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, RsaKeySpec
 from pkiplan.model.tree import LARGEST_PEM
-from pkiplan.x509.keys import PrivateKey, PublicKey, key_spec
+from pkiplan.x509.keys import PRIVATE_KEYS, PrivateKey, PublicKey, key_spec
 from pkiplan.x509.pem_lines import pem_block
 from pkiplan.x509.pss_keys import bond_of
 
@@ -151,7 +151,7 @@ def _load(block: _Block, passphrase: bytes | None, *, to_sign: bool) -> PrivateK
         if passphrase is not None:
             raise _WrongPassphraseError from None
         raise _failure("the private key does not parse") from None
-    if not isinstance(key, get_args(PrivateKey)):
+    if not isinstance(key, PRIVATE_KEYS):
         kind = key_spec(key.public_key())  # type: ignore[arg-type] # of any other kind its name is told
         raise _unusable(f"it is a key of {kind}, which cannot sign", "key-type")
     if not to_sign and isinstance(key, rsa.RSAPrivateKey) and not _is_consistent(key.private_numbers()):
