@@ -280,13 +280,14 @@ def _files_in(directory: int, prefix: str = "") -> list[str]:
     return found
 
 
-@contextlib.contextmanager
-def parent_of(directory: int, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+def parent_of(directory: int, name: str, *, make: bool = False) -> contextlib.AbstractContextManager[tuple[int, str]]:
     """Open the directory that a name like `sub/file` lies in; give it with the last part."""
     *above, last = parts_of(name)
-    if not above:
-        yield directory, last
-        return
+    return _opened_parent(directory, above, last, make=make) if above else contextlib.nullcontext((directory, last))
+
+
+@contextlib.contextmanager
+def _opened_parent(directory: int, above: list[str], last: str, *, make: bool) -> Iterator[tuple[int, str]]:
     with contextlib.ExitStack() as stack:
         current = directory
         for part in above:

@@ -68,7 +68,7 @@ class Site:
 
     def served_chain_of(self, resource: Resource) -> tuple[Resource, ...]:
         """List the authorities whose certificates a server sends after its own: all but the root."""
-        return tuple(authority for authority in self.chain_of(resource) if not authority.is_self_issued)
+        return tuple([authority for authority in self.chain_of(resource) if not authority.is_self_issued])
 
     def issued_by(self, address: str) -> tuple[Resource, ...]:
         """List what an authority issues itself, in site order."""
@@ -86,7 +86,8 @@ class Site:
         """
         if resource.is_authority:
             return (CNF_FILE,)
-        if self.served_chain_of(resource):
+        issuer = self.issuer_of(resource)
+        if issuer is not None and not issuer.is_self_issued:
             return (CHAIN_FILE, FULLCHAIN_FILE, CNF_FILE)
         return (FULLCHAIN_FILE, CNF_FILE)
 

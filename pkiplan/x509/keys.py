@@ -54,6 +54,13 @@ _OWN_HASH_OIDS: dict[type, str] = {
     mldsa.MLDSA87PublicKey: "2.16.840.1.101.3.4.3.19",
 }
 
+# ECDSA by its hash: RFC 5758, 3.2. cryptography makes the same values, anew for each certificate.
+_ECDSA: dict[str, ec.ECDSA] = {
+    "1.2.840.10045.4.3.2": ec.ECDSA(hashes.SHA256()),
+    "1.2.840.10045.4.3.3": ec.ECDSA(hashes.SHA384()),
+    "1.2.840.10045.4.3.4": ec.ECDSA(hashes.SHA512()),
+}
+
 # Signature algorithms that cryptography knows by their hash alone: RFC 3279, 2.2.3 (ECDSA with SHA-1) and 2.2.1 (RSA
 # with MD5).
 _OLD_PARAMETERS: dict[str, ec.ECDSA | padding.PKCS1v15] = {
@@ -189,10 +196,8 @@ def is_signed_with(certificate: x509.Certificate, public_key: CertificatePublicK
 
 
 def _verify(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes, signed: bytes) -> bool:
-    signature = certificate.signature
-    parameters = certificate.signature_algorithm_parameters or _OLD_PARAMETERS.get(
-        certificate.signature_algorithm_oid.dotted_string
-    )
+    signature, algorithm = certificate.signature, certificate.signature_algorithm_oid.dotted_string
+    parameters = _ECDSA.get(algorithm) or certificate.signature_algorithm_parameters or _OLD_PARAMETERS.get(algorithm)
     match public_key:
         case rsa.RSAPublicKey():
             if not isinstance(parameters, padding.PKCS1v15 | padding.PSS):
@@ -213,7 +218,7 @@ def _verify(certificate: x509.Certificate, public_key: CertificatePublicKeyTypes
             | mldsa.MLDSA87PublicKey()
         ):
             own = next(oid for kind, oid in _OWN_HASH_OIDS.items() if isinstance(public_key, kind))
-            if certificate.signature_algorithm_oid.dotted_string != own:
+            if algorithm != own:
                 return False
             public_key.verify(signature, signed)
         case _:

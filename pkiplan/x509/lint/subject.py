@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pkiplan.model.extensions import (
     EXTENDED_KEY_USAGES,
@@ -142,6 +143,19 @@ class Subject(Form):
     surroundings: Surroundings | None = None
 
 
+class _Traits(NamedTuple):
+    """What a form is told apart by, beside its extensions and the authorities above."""
+
+    key: ObservedKeySpec | None
+    digest: str | None
+    is_pss: bool
+    is_authority: bool
+    is_self_issued: bool
+    lifetime: timedelta | None
+    profile: str
+    allow: Collection[str]
+
+
 # Most certificates of a site are of a few forms, and beneath a few authorities.
 _FORMS: Kept[Form] = Kept()
 _AUTHORITIES: Kept[tuple[Subject, ...]] = Kept()
@@ -153,8 +167,7 @@ def declared_subject(resource: Resource, authorities: tuple[Resource, ...] = ())
     lifetime = validity.lifetime
     if lifetime is None and validity.not_before is not None and validity.not_after is not None:
         lifetime = validity.not_after - validity.not_before
-    form = Form(
-        extensions=_all_but_names(resource.extensions),
+    traits = _Traits(
         key=resource.key.spec if isinstance(resource.key, ManagedKey) else None,
         digest=resource.digest,
         is_pss=resource.rsa_pss,
@@ -163,8 +176,8 @@ def declared_subject(resource: Resource, authorities: tuple[Resource, ...] = ())
         lifetime=lifetime,
         profile=resource.profile,
         allow=resource.allow,
-        authorities=_declared_authorities(authorities),
     )
+    form = _form(traits, resource.extensions, _declared_authorities(authorities))
     return _subject(form, resource.subject, resource.extensions)
 
 
@@ -176,18 +189,24 @@ def observed_subject(
     surroundings: Surroundings | None = None,
 ) -> Subject:
     """See a certificate that exists as the rules see it."""
-    form = Form(
-        extensions=_all_but_names(certificate.extensions),
+    traits = _Traits(
         key=certificate.key_spec,
         digest=certificate.signature_digest,
         is_pss=certificate.signature_is_pss,
         is_authority=certificate.is_authority,
         is_self_issued=certificate.issuer_der == certificate.subject_der,
         lifetime=certificate.not_after - certificate.not_before,
+        profile="",
         allow=frozenset(allow),
-        authorities=tuple(observed_subject(authority) for authority in authorities),
     )
-    return _subject(form, certificate.subject, certificate.extensions, certificate, surroundings)
+    above = tuple([observed_subject(authority) for authority in authorities])
+    return _subject(
+        _form(traits, certificate.extensions, above),
+        certificate.subject,
+        certificate.extensions,
+        certificate,
+        surroundings,
+    )
 
 
 def _declared_authorities(authorities: tuple[Resource, ...]) -> tuple[Subject, ...]:
@@ -198,24 +217,14 @@ def _declared_authorities(authorities: tuple[Resource, ...]) -> tuple[Subject, .
     )
 
 
-def _all_but_names(extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
-    return tuple([extension for extension in extensions if extension.oid != _NAMES_OID])
-
-
-def _shared(form: Form) -> Form:
-    """Return the first form that had these values, so that one form is one object."""
-    values = (
-        form.key,
-        form.digest,
-        form.is_pss,
-        form.is_authority,
-        form.is_self_issued,
-        form.lifetime,
-        form.profile,
-        form.allow,
+def _form(traits: _Traits, extensions: tuple[Extension, ...], authorities: tuple[Subject, ...]) -> Form:
+    """Return the form that has these values, one object for all certificates of it."""
+    shared = tuple([extension for extension in extensions if extension.oid != _NAMES_OID])
+    return _FORMS.get(
+        (traits, *map(id, shared), *map(id, authorities)),
+        (shared, authorities),
+        lambda: Form(extensions=shared, authorities=authorities, **traits._asdict()),
     )
-    by_identity = (form.extensions, form.authorities)
-    return _FORMS.get((*values, *map(id, form.extensions), *map(id, form.authorities)), by_identity, lambda: form)
 
 
 def _subject(
@@ -237,14 +246,28 @@ def _subject(
         profile=form.profile,
         allow=form.allow,
         authorities=form.authorities,
-        form=_shared(form),
+        form=form,
         name=name,
         attributes=attributes,
-        common_name=next((a.value for a in reversed(attributes) if a.oid == COMMON_NAME_OID), None),
-        names=next((e.value.names for e in extensions if isinstance(e.value, SubjectAltName)), ()),
+        common_name=_last_common_name(attributes),
+        names=_names(extensions),
         observed=observed,
         surroundings=surroundings,
     )
+
+
+def _last_common_name(attributes: tuple[NameAttribute, ...]) -> str | None:
+    for attribute in reversed(attributes):
+        if attribute.oid == COMMON_NAME_OID:
+            return attribute.value
+    return None
+
+
+def _names(extensions: tuple[Extension, ...]) -> tuple[GeneralName, ...]:
+    for extension in extensions:
+        if isinstance(extension.value, SubjectAltName):
+            return extension.value.names
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
