@@ -87,14 +87,15 @@ class CaDatabase:
         self.prepare()
         line = index_line(serial=serial, not_after=not_after, subject=subject).encode("utf-8", "surrogateescape")
         certificates = f"{self.directory}/{NEW_CERTIFICATES_DIRECTORY}"
-        with self._lock, self.tree.passed_directory(self.directory) as opened:
+        with self._lock:
+            opened = self.tree.passed_directory(self.directory)
             # A line end that someone forgot would glue two lines together.
-            filesystem.append(opened, INDEX_FILE, line if self._ends_with_newline else b"\n" + line, PUBLIC)
+            filesystem.append(opened.descriptor, INDEX_FILE, line if self._ends_with_newline else b"\n" + line, PUBLIC)
             self._ends_with_newline = True
             self._index_is_unsynced = True
             name = f"{serial_digits(serial)}.pem"
-            with self.tree.passed_directory(certificates) as within:
-                filesystem.create_file(within, name, pem, PUBLIC)
+            within = self.tree.passed_directory(certificates)
+            filesystem.create_file(within.descriptor, name, pem, PUBLIC)
             self._unsynced.append(name)
 
     def sync(self, *, is_on_disk: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from cryptography.x509 import Certificate
 
@@ -16,10 +15,6 @@ from pkiplan.plan.changes import Change
 from pkiplan.x509.encoded import certificate_pem
 from pkiplan.x509.issue import CertificateRequest, Issuer, lint_request, sign
 from pkiplan.x509.kept import Kept
-from pkiplan.x509.keys import key_spec
-
-if TYPE_CHECKING:
-    from pkiplan.x509.keys import PrivateKey
 
 _ISSUERS: Kept[Issuer] = Kept(most=64)
 
@@ -31,7 +26,7 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
     authority = _signer(work, resource)
     database = work.database_of(authority) if authority is not None else None
     signing_key = work.signing_key(authority) if authority is not None else work.private_key(resource)
-    chain = _as_they_are(work.site.chain_of(resource), signing_key)
+    chain = _as_they_are(work, work.site.chain_of(resource))
     request = CertificateRequest(
         resource=_signed_by(chain, work.site.issuer_of(resource), resource),
         public_key=signing_key.public_key() if resource.is_self_issued else work.public_key(resource),
@@ -52,11 +47,11 @@ def issue(work: Work, resource: Resource, change: Change) -> Certificate:
     return certificate
 
 
-def _as_they_are(chain: tuple[Resource, ...], signing_key: PrivateKey) -> tuple[Resource, ...]:
+def _as_they_are(work: Work, chain: tuple[Resource, ...]) -> tuple[Resource, ...]:
     """Give the authorities above a resource, of which the nearest may not have the key yet that it shall have."""
     if not chain or not isinstance(chain[0].key, ManagedKey):
         return chain
-    spec = key_spec(signing_key.public_key())
+    spec = work.signing_spec(chain[0])
     if spec == chain[0].key.spec or isinstance(spec, OtherKey):
         return chain
     return (replace(chain[0], key=replace(chain[0].key, spec=spec)), *chain[1:])

@@ -52,12 +52,12 @@ class Stage:
         if self.resource.is_authority:
             yield
             return
-        with self._opened_generation() as opened:
-            self._kept_open = opened
-            try:
-                yield
-            finally:
-                self._kept_open = None
+        self._kept_open = opened = self._open_generation()
+        try:
+            yield
+        finally:
+            self._kept_open = None
+            filesystem.close(opened)
 
     def write(self, write: FileWrite, placement: Placement) -> None:
         """Write a file, and read it back: a full disk must show here, not later."""
@@ -72,8 +72,8 @@ class Stage:
     def new_file(self, name: str) -> Iterator[tuple[int, str]]:
         """Give the open directory and the name by which a file is to be made; it counts once it is there."""
         if self._is_in_generation(name):
-            with self._generation_parent(name, make=True) as (parent, last):
-                yield parent, last
+            with self._opened_generation() as opened, generations.parent_of(opened, name, make=True) as found:
+                yield found
             self._count(name)
             return
         directory, last = self._plain_place(name)
@@ -89,7 +89,7 @@ class Stage:
             file = self.plain[name]
             with self._opened(file.directory) as parent:
                 return filesystem.read_file(parent, file.staged, LARGEST_PEM)
-        with self._generation_parent(name, make=False) as (parent, last):
+        with self._opened_generation() as opened, generations.parent_of(opened, name) as (parent, last):
             return filesystem.read_file(parent, last, LARGEST_PEM)
 
     def path_of_new(self, name: str) -> str:
@@ -239,21 +239,20 @@ class Stage:
         return not self.resource.is_authority and not name.startswith("/")
 
     @contextlib.contextmanager
-    def _generation_parent(self, name: str, *, make: bool) -> Iterator[tuple[int, str]]:
-        with self._opened_generation() as opened, generations.parent_of(opened, name, make=make) as found:
-            yield found
-
-    @contextlib.contextmanager
     def _opened_generation(self) -> Iterator[int]:
         if self._kept_open is not None:
             yield self._kept_open
             return
-        with self.tree.made_directory(self.resource.directory) as directory:
-            opened = generations.begin(directory, self.generation)
+        opened = self._open_generation()
         try:
             yield opened
         finally:
             filesystem.close(opened)
+
+    def _open_generation(self) -> int:
+        """Open the new generation, which is made where it is not there yet; the caller closes it."""
+        with self.tree.made_directory(self.resource.directory) as directory:
+            return generations.begin(directory, self.generation)
 
     def _plain_place(self, name: str) -> tuple[str, str]:
         """Part the name of a file outside of the generation: its directory, and what it is called there."""

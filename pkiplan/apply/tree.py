@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from pkiplan.apply import filesystem
@@ -31,9 +31,9 @@ class Tree:
 
     def __init__(self, path: str, root: int) -> None:
         self.path = path
-        self._root = _Opened(root)
+        self._root = OpenDirectory(root)
         # Directories that others lie in are passed again and again.
-        self._passed: dict[tuple[str, ...], _Opened] = {}
+        self._passed: dict[tuple[str, ...], OpenDirectory] = {}
         self._new_in: set[str] = set()
         self._lock = threading.Lock()
 
@@ -45,11 +45,9 @@ class Tree:
         """Open a directory below the site's, and make what is missing on the way with mode 0700."""
         return self._walk(relative, make=True)
 
-    @contextlib.contextmanager
-    def passed_directory(self, relative: str) -> Iterator[int]:
-        """Open a directory below the site's that is needed again soon, so that it stays open."""
-        opened = self._pass(parts_of(relative), make=False)
-        yield opened.descriptor
+    def passed_directory(self, relative: str) -> OpenDirectory:
+        """Open a directory below the site's that is needed again soon: it stays open while anybody holds it."""
+        return self._pass(parts_of(relative), make=False)
 
     def make_directory(self, relative: str) -> bool:
         """Make a directory below the site's, and what is missing on the way; return whether it was not there before."""
@@ -93,14 +91,14 @@ class Tree:
         self.forget_passed()
         self._root.close()
 
-    def _walk(self, relative: str, *, make: bool) -> _Opened:
+    def _walk(self, relative: str, *, make: bool) -> OpenDirectory:
         names = parts_of(relative)
         if not names:
-            return _Opened(os.dup(self._root.descriptor))
+            return OpenDirectory(os.dup(self._root.descriptor))
         *above, name = names
         return self._enter(self._pass(tuple(above), make=make), above, name, make=make)
 
-    def _pass(self, names: tuple[str, ...], *, make: bool) -> _Opened:
+    def _pass(self, names: tuple[str, ...], *, make: bool) -> OpenDirectory:
         """Open a directory to reach others in it; it stays open for the next."""
         if not names:
             return self._root
@@ -115,7 +113,7 @@ class Tree:
             self._passed[names] = entered
         return entered
 
-    def _enter(self, parent: _Opened, above: list[str], name: str, *, make: bool) -> _Opened:
+    def _enter(self, parent: OpenDirectory, above: list[str], name: str, *, make: bool) -> OpenDirectory:
         try:
             return self._step(parent, above, name)
         except FileNotFoundError:
@@ -124,10 +122,10 @@ class Tree:
         self._make(parent, above, name)
         return self._step(parent, above, name)
 
-    def _step(self, parent: _Opened, above: list[str], name: str) -> _Opened:
-        return _Opened(_step(parent.descriptor, name, (self.path, *above)))
+    def _step(self, parent: OpenDirectory, above: list[str], name: str) -> OpenDirectory:
+        return OpenDirectory(_step(parent.descriptor, name, (self.path, *above)))
 
-    def _make(self, parent: _Opened, above: list[str], name: str) -> bool:
+    def _make(self, parent: OpenDirectory, above: list[str], name: str) -> bool:
         is_new = filesystem.make_directory(parent.descriptor, name, PRIVATE_DIRECTORY)
         if is_new:
             with self._lock:
@@ -135,8 +133,8 @@ class Tree:
         return is_new
 
 
-class _Opened:
-    """An open directory; closed on leaving it, or when nobody passes it any more."""
+class OpenDirectory:
+    """An open directory; closed on leaving it, or when nobody holds it any more."""
 
     __slots__ = ("descriptor",)
 

@@ -18,7 +18,7 @@ from pkiplan.apply.staging import Stage
 from pkiplan.apply.tree import Tree
 from pkiplan.cache.memory import Memory
 from pkiplan.errors import WRONG_PASSPHRASE, PkiplanError, SecretError
-from pkiplan.model.keys import FileAttributes, ManagedKey
+from pkiplan.model.keys import FileAttributes, ManagedKey, ObservedKeySpec
 from pkiplan.model.observed import Found, ObservedState
 from pkiplan.model.resource import Resource
 from pkiplan.model.secret_references import SecretReference
@@ -50,6 +50,7 @@ class Work:
     _stages: dict[str, Stage] = field(default_factory=dict)
     _certificates: dict[str, Certificate] = field(default_factory=dict)
     _signing_keys: dict[str, PrivateKey] = field(default_factory=dict)
+    _signing_specs: dict[str, ObservedKeySpec] = field(default_factory=dict)
     _databases: dict[str, CaDatabase] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _opening: dict[str, threading.Lock] = field(default_factory=dict)
@@ -156,9 +157,18 @@ class Work:
                 self._signing_keys[authority.address] = self.private_key(authority)
             return self._signing_keys[authority.address]
 
+    def signing_spec(self, authority: Resource) -> ObservedKeySpec:
+        """Describe the key that an authority signs with in this run."""
+        if authority.address not in self._signing_specs:
+            from pkiplan.x509.keys import key_spec
+
+            self._signing_specs[authority.address] = key_spec(self.signing_key(authority).public_key())
+        return self._signing_specs[authority.address]
+
     def forget_signing_key(self, address: str) -> None:
         """Drop an authority's key: nothing waits for its signature any more."""
         self._signing_keys.pop(address, None)
+        self._signing_specs.pop(address, None)
 
     def forget_everything(self) -> None:
         """Drop all keys."""

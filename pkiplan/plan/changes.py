@@ -107,6 +107,9 @@ class KeyStep(StrEnum):
     REENCODE = "re-encode"
 
 
+_NOTHING_TO_DO = (Action.KEEP, Action.BLOCKED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """Everything that is done to one resource, and why; complete, so that apply decides nothing.
@@ -143,7 +146,7 @@ class Change:
     @property
     def is_pending(self) -> bool:
         """Tell whether apply has something to do here."""
-        return self.action not in (Action.KEEP, Action.BLOCKED)
+        return self.action not in _NOTHING_TO_DO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +187,7 @@ class Plan:
     @property
     def pending(self) -> tuple[Change, ...]:
         """List the changes that apply carries out."""
-        return tuple(change for change in self.changes if change.is_pending)
+        return tuple([change for change in self.changes if change.action not in _NOTHING_TO_DO])
 
     @property
     def blocked(self) -> tuple[Change, ...]:

@@ -59,8 +59,10 @@ def some_identity(subject: Subject) -> Iterator[str]:
 
 def subject_alt_name_critical(subject: Subject) -> Iterator[str]:
     """RFC 5280, 4.2.1.6: critical if the subject is empty."""
+    if not subject.name.is_empty:
+        return
     extension = subject.extension("subject_alt_name")
-    if extension is not None and subject.name.is_empty and not extension.critical:
+    if extension is not None and not extension.critical:
         yield "subject alternative names must be critical where the subject is empty"
 
 
