@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache as once
 from typing import TYPE_CHECKING
 
 from pkiplan.cache import Cache
@@ -12,6 +13,7 @@ from pkiplan.cache.memory import Memory
 from pkiplan.cache.tree_digest import KnownDirectory
 from pkiplan.errors import PkiplanError
 from pkiplan.model.observed import Found, Missing, ObservedResource, ObservedState, Unreadable
+from pkiplan.model.on_demand import OnDemand
 from pkiplan.model.resource import CERTIFICATE_FILE, Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.model.tree import ARCHIVE_DIRECTORY, INDEX_FILE, LARGEST_INDEX, LARGEST_PEM, archive_path
@@ -95,14 +97,25 @@ def _authorities(site: Site, seen: Mapping[str, ObservedResource], memory: Memor
     journal = read_journal(site)
     reader = Reader(site, journal.staged)
     indexes = {
-        address: entries
-        for address, entries in _indexes(site, reader).items()
+        address: text
+        for address, text in _indexes(site, reader)
         if not (site.resources[address].directory in journal.begun and _is_gone(seen[address]))
     }
+
+    @once
+    def entries(address: str) -> tuple[IndexEntry, ...]:
+        from pkiplan.render.ca_database import parse_index
+
+        return parse_index(indexes[address])
+
+    @once
+    def serials(address: str) -> frozenset[int]:
+        return frozenset(entry.serial for entry in entries(address))
+
     return ObservedState(
         resources=seen,
-        issued_serials={address: frozenset(entry.serial for entry in entries) for address, entries in indexes.items()},
-        earlier_ends=_earlier_ends(site, reader, memory, indexes, seen),
+        issued_serials=OnDemand(indexes, serials),
+        earlier_ends=_earlier_ends(site, reader, memory, OnDemand(indexes, entries), seen),
     )
 
 
@@ -110,17 +123,12 @@ def _is_gone(resource: ObservedResource) -> bool:
     return isinstance(resource.key, Missing) and isinstance(resource.certificate, Missing)
 
 
-def _indexes(site: Site, reader: Reader) -> dict[str, tuple[IndexEntry, ...]]:
+def _indexes(site: Site, reader: Reader) -> Iterator[tuple[str, str]]:
     """Read OpenSSL's database of every authority that has one: what it issued."""
-    from pkiplan.render.ca_database import parse_index
-
-    indexes: dict[str, tuple[IndexEntry, ...]] = {}
     for authority in (resource for resource in site if resource.is_authority):
         read = reader.read(site.path(authority, INDEX_FILE), LARGEST_INDEX)
         if isinstance(read, Found):
-            text = read.value.content.decode("utf-8", "surrogateescape")
-            indexes[authority.address] = parse_index(text)
-    return indexes
+            yield authority.address, read.value.content.decode("utf-8", "surrogateescape")
 
 
 def _earlier_ends(

@@ -3,47 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pkiplan.diagnostics import Diagnostic
+from pkiplan.model.on_demand import OnDemand
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
 
 if TYPE_CHECKING:
     from pkiplan.manifest import LoadedSite
 
-T = TypeVar("T")
-
-
-class OnDemand(Mapping[str, T]):
-    """Something about each declared resource by address, found out when it is asked for."""
-
-    def __init__(self, site: Site, find: Callable[[Resource], T]) -> None:
-        self._resources = site.resources
-        self._find = find
-
-    def __getitem__(self, address: str) -> T:
-        return self._find(self._resources[address])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._resources)
-
-    def __len__(self) -> int:
-        return len(self._resources)
-
 
 def cnf_digests(site: Site) -> Mapping[str, str]:
     """Give the SHA-256 of each resource's `openssl.cnf`, as it is to be."""
     render: Callable[[Resource], str] | None = None
 
-    def find(resource: Resource) -> str:
+    def find(address: str) -> str:
         nonlocal render
         from pkiplan.render import cnf_digest, cnf_renderer
 
         render = render or cnf_renderer(site)
-        return cnf_digest(render(resource))
+        return cnf_digest(render(site.resources[address]))
 
-    return OnDemand(site, find)
+    return OnDemand(site.resources, find)
 
 
 def older_cnf_digests(site: Site, address: str) -> Iterator[str]:
@@ -58,12 +40,13 @@ def older_cnf_digests(site: Site, address: str) -> Iterator[str]:
 def lint_findings(site: Site) -> Mapping[str, tuple[Diagnostic, ...]]:
     """Give what the rules say of each resource."""
 
-    def find(resource: Resource) -> tuple[Diagnostic, ...]:
+    def find(address: str) -> tuple[Diagnostic, ...]:
         from pkiplan.x509.lint import lint_resource
 
+        resource = site.resources[address]
         return lint_resource(resource, site.chain_of(resource))
 
-    return OnDemand(site, find)
+    return OnDemand(site.resources, find)
 
 
 def says(loaded: LoadedSite, address: str, keys: Sequence[str]) -> bool:
