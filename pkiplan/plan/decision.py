@@ -11,7 +11,7 @@ from pkiplan.model.observed import Found, Missing, Observation, ObservedCertific
 from pkiplan.model.resource import CNF_FILE, Resource
 from pkiplan.plan.certificate import compare, is_adopted
 from pkiplan.plan.changes import Action, Change, FieldChange, Finding, KeyStep, Reason
-from pkiplan.plan.descriptions import declared_fields, declared_lifetime, moment
+from pkiplan.plan.descriptions import declared_fields, declared_lifetime, moment, newly
 from pkiplan.plan.difference import SIGNING, Blocker, Difference, Differences, differs, strongest
 from pkiplan.plan.files import CnfTexts, compare_certificate_file, compare_files, files_of
 from pkiplan.plan.key import KeyVerdict, is_generated, judge_key, pss_bond, shown_path
@@ -211,7 +211,7 @@ def _fields(
     if not isinstance(found.certificate, Found):
         told = {change.field for change in changed}
         changed += [change for change in declared_fields(resource) if change.field not in told]
-        changed.append(FieldChange("not_after", None, moment(validity.not_after)))
+        changed.append(newly("not_after", moment(validity.not_after)))
         return tuple(changed)
     certificate = found.certificate.value
     if certificate.not_before != validity.not_before:

@@ -163,13 +163,20 @@ def declared_fields(resource: Resource) -> tuple[FieldChange, ...]:
     """List what a person wants to know of a resource that is new."""
     fields = [FieldChange("subject", None, str(resource.subject)), *name_changes((), resource.names)]
     if resource.issuer is not None:
-        fields.append(FieldChange("issuer", None, resource.issuer))
+        fields.append(newly("issuer", resource.issuer))
     if isinstance(resource.key, ManagedKey):
-        fields.append(FieldChange("key", None, str(resource.key.spec)))
+        fields.append(newly("key", str(resource.key.spec)))
     if resource.path_length is not None:
-        fields.append(FieldChange("path_length", None, str(resource.path_length)))
-    fields.append(FieldChange("lifetime", None, declared_lifetime(resource.validity)))
+        fields.append(newly("path_length", str(resource.path_length)))
+    fields.append(newly("lifetime", declared_lifetime(resource.validity)))
     return tuple(fields)
+
+
+# What new resources have in common is one object: a large site has as many of these as it has certificates.
+@lru_cache(maxsize=64)
+def newly(field: str, value: str) -> FieldChange:
+    """Tell of a field that many new resources may have in common."""
+    return FieldChange(field, None, value)
 
 
 def several(words: Iterable[str], *, at_most: int = 3) -> str:

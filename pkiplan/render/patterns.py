@@ -36,10 +36,14 @@ _shared_fields = attrgetter(*(field.name for field in fields(Resource) if field.
 
 @dataclass(slots=True)
 class _Pattern:
-    """The texts between the words, and which word follows each; `example` is a certificate that it was made for."""
+    """The texts between the words, and which word follows each.
+
+    `example` is a certificate that it was made for, `shared` what those like it have in common with that.
+    """
 
     example: Resource
     parent: str
+    shared: object
     texts: list[str]
     words: list[int]
 
@@ -63,9 +67,9 @@ class CnfPatterns:
         words = None if self._site.templates is not None else _words(self._site, resource)
         if words is None:
             return self._render(self._site, resource)
-        parent = posixpath.dirname(resource.directory)
+        parent, shared = posixpath.dirname(resource.directory), _shared_fields(resource)
         for pattern in self._patterns:
-            if pattern.parent == parent and _is_alike(pattern.example, resource):
+            if pattern.parent == parent and pattern.shared == shared and _is_alike(pattern.example, resource):
                 return pattern.fill(words)
         text = self._render(self._site, resource)
         if len(self._patterns) < MOST_PATTERNS:
@@ -79,7 +83,8 @@ class CnfPatterns:
         if "\\" in marked:
             return
         texts = _MARKS.split(marked)
-        pattern = _Pattern(resource, parent, texts[::2], [int(number) for number in texts[1::2]])
+        numbers = [int(number) for number in texts[1::2]]
+        pattern = _Pattern(resource, parent, _shared_fields(resource), texts[::2], numbers)
         if pattern.fill(words) == text:
             self._patterns.append(pattern)
 
@@ -130,11 +135,10 @@ def _with_words(resource: Resource, given: Iterator[str]) -> Resource:
 
 
 def _is_alike(one: Resource, other: Resource) -> bool:
-    """Tell whether two certificates beside each other differ in nothing but their own words."""
+    """Tell whether two certificates with all else in common differ in nothing but their own words."""
     return (
         len(one.extensions) == len(other.extensions)
         and all(map(_is_alike_extension, one.extensions, other.extensions))
-        and _shared_fields(one) == _shared_fields(other)
         and _kinds(one.subject) == _kinds(other.subject)
     )
 

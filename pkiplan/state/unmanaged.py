@@ -72,13 +72,13 @@ def _known(site: Site, whole: Container[str]) -> _Known:
     for resource in site:
         if resource.is_authority:
             authorities.add(resource.directory)
-        directories.update(_with_parents(resource.directory))
+        _add_with_parents(resource.directory, directories)
         if resource.directory in whole:
             continue
         for name in _names(site, resource):
             path = f"{resource.directory}/{name}"
             files.add(path)
-            directories.update(_with_parents(path.rpartition("/")[0]))
+            _add_with_parents(path.rpartition("/")[0], directories)
     return _Known(files, directories, authorities, whole)
 
 
@@ -101,9 +101,10 @@ def _names(site: Site, resource: Resource) -> Iterator[str]:
         yield KEY_FILE
 
 
-def _with_parents(path: str) -> Iterator[str]:
-    while path:
-        yield path
+def _add_with_parents(path: str, directories: set[str]) -> None:
+    """Add a directory and those above it, which are among them already where it is."""
+    while path and path not in directories:
+        directories.add(path)
         path = path.rpartition("/")[0]
 
 
