@@ -16,7 +16,7 @@ from pkiplan.diagnostics import Diagnostic
 from pkiplan.model.observed import Found, ObservedResource, ObservedState
 from pkiplan.model.resource import Resource
 from pkiplan.model.site import Site
-from pkiplan.plan.decision import Request
+from pkiplan.plan.decision import Request, decide
 from pkiplan.plan.files import CnfTexts
 from pkiplan.plan.graph import Graph, Holders, holders_of_serials, serials
 from pkiplan.plan.notices import is_remarkable
@@ -62,6 +62,8 @@ class Foresight:
         older_cnf_digests: Callable[[Site, str], Iterable[str]],
     ) -> None:
         cnf = CnfTexts(today=cnf_digests, older=partial(older_cnf_digests, site))
+        # What the rules say before something is signed has no part in whether it is kept.
+        self._request = Request(cnf=cnf)
         above = [resource for resource in site if resource.is_authority]
         self._graph = Graph(
             site,
@@ -84,7 +86,7 @@ class Foresight:
         """Say that a certificate is kept, where it is for certain and nobody need be told anything of it."""
         if not isinstance(found.certificate, Found) or is_remarkable(certificate, found):
             return None
-        if self._graph.decide_as_found(certificate, found) is not None:
+        if decide(certificate, found, self._graph.context_of(certificate), self._request) is not None:
             return None
         seen = found.certificate.value
         return Unchanged(seen.serial, seen.fingerprint_sha256, renewal_due(certificate, seen))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from pkiplan.model.observed import Found, ObservedResource, ObservedState
+from pkiplan.model.observed import Found, ObservedState
 from pkiplan.model.resource import Kind, Resource
 from pkiplan.model.site import Site
 from pkiplan.plan.decision import Decision, Request, decide
@@ -54,16 +54,13 @@ class Graph:
     def decide(self, resource: Resource) -> Decision | None:
         """Decide about one resource, whose issuer is decided; None keeps it as it is."""
         found = self._observed.of(resource.address)
-        decision = self.decide_as_found(resource, found)
+        context = self.context_of(resource)
+        decision = decide(resource, found, context, self._request(resource))
         if resource.is_authority:
             ends = self._observed.earlier_ends.get(resource.address, frozenset())
             change = decision.change if decision else None
-            self._outlooks[resource.address] = look_ahead(resource, found, change, self.context_of(resource), ends)
+            self._outlooks[resource.address] = look_ahead(resource, found, change, context, ends)
         return decision
-
-    def decide_as_found(self, resource: Resource, found: ObservedResource) -> Decision | None:
-        """Decide about one resource that was found so."""
-        return decide(resource, found, self.context_of(resource), self._request(resource))
 
     def context_of(self, resource: Resource) -> Context:
         """Return what all of its kind beneath its issuer share."""

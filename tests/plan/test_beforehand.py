@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from pkiplan.diagnostics import Diagnostic
 from pkiplan.model.observed import Found
 from pkiplan.plan.beforehand import Beforehand
 from pkiplan.plan.changes import Plan, Reason
-from pkiplan.plan.planner import plan_site
+from pkiplan.plan.planner import NOTHING_KNOWN, plan_site
 from tests.plan.both_ways import said_beforehand
 from tests.plan.simulate import World, cnf_digests
 from tests.plan.sites import small_site
@@ -25,13 +29,13 @@ def world() -> World:
     return world
 
 
-def said(world: World) -> Beforehand:
+def said(world: World, *, lint: Mapping[str, tuple[Diagnostic, ...]] = NOTHING_KNOWN) -> Beforehand:
     return said_beforehand(
         world.site,
         world.disk.observe(world.site),
         world.now,
         cnf_digests=cnf_digests(world.site),
-        lint={},
+        lint=lint,
         older_cnf_digests=lambda _site, _address: (),
     )
 
@@ -53,6 +57,21 @@ def test_what_is_unchanged_need_not_be_seen_again(world: World, address: str) ->
     assert planned(world, said(world), without=address).changes == ()
     # Else it would be taken for missing.
     assert planned(world, Beforehand(), without=address).changes
+
+
+class OfAuthorities(dict[str, tuple[Diagnostic, ...]]):
+    """What the rules say, asked of authorities alone."""
+
+    def get(self, address: str, default: Any = None) -> Any:
+        assert address.startswith("authority."), address
+        return super().get(address, default)
+
+
+def test_the_rules_are_not_asked_whether_a_certificate_is_kept(world: World) -> None:
+    world.now += timedelta(days=80)
+
+    # What is signed anew they are asked of when it is decided.
+    assert WEB not in said(world, lint=OfAuthorities()).unchanged
 
 
 def test_an_authority_becomes_other_than_was_thought(world: World) -> None:
