@@ -129,7 +129,7 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
         older_cnf_digests=older_cnf_digests,
         says=partial(says, loaded),
     )
-    foresight = _foresight(site, request.now)
+    foresight = _foresight(site, request)
     observed = observe_site(site, cache=cache, foresight=foresight)
     plan = decide(observed=observed.state, beforehand=observed.beforehand)
     if resolver is not None and (needed := frozenset(needed_secrets(site, observed, plan))):
@@ -146,14 +146,19 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
     )
 
 
-def _foresight(site: Site, now: datetime) -> Callable[[ObservedState], Foresight]:
-    """Give what says of certificates that they are unchanged, once the authorities are observed."""
+def _foresight(site: Site, request: PlanRequest) -> Callable[[ObservedState], Foresight] | None:
+    """Give what says of certificates that they are unchanged, once the authorities are observed.
+
+    Where targets are named, nothing is found out of what they leave out: not even whether its texts can be written.
+    """
+    if request.options.targets:
+        return None
     from pkiplan.plan.beforehand import Foresight
 
     return partial(
         Foresight,
         site,
-        now=now,
+        now=request.now,
         cnf_digests=cnf_digests(site),
         lint=lint_findings(site),
         older_cnf_digests=older_cnf_digests,
@@ -172,7 +177,7 @@ def make_plan_again(planned: PlannedSite) -> PlannedSite:
     loaded, site = planned.loaded, planned.site
     was_opened = planned.resolver is not None and any(needed_secrets(site, planned.observed, planned.plan))
     if not was_opened and site.templates is None and is_unchanged(planned.inputs, loaded.looks):
-        observed = observe_site(site, cache=open_cache(), foresight=_foresight(site, planned.request.now))
+        observed = observe_site(site, cache=open_cache(), foresight=_foresight(site, planned.request))
         if gives_the_same_plan(observed, planned.observed):
             return planned
     return make_plan(planned.request, resolver=planned.resolver)

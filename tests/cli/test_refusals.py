@@ -73,6 +73,19 @@ def test_first_apply_that_is_refused_makes_no_directory(
     assert not (here.directory.parent / "pki").exists()
 
 
+def test_what_a_target_leaves_out_refuses_nothing(here: Here) -> None:
+    here.write(SITE + "  mail: {issuer: root, days: 90, dns: [mail.acme.example]}\ntemplates: own\n")
+    (here.directory / "own").mkdir()
+    template = here.write("# our own words\n", "own/header.cnf.j2")
+    assert here.run(*APPLY, "--no-verify").status == 0
+    template.write_text(
+        "# our own words\n{% if address == 'certificate.mail' %}{{ nothing_of_that_name.x }}{% endif %}\n"
+    )
+
+    assert "is undefined" in here.run("plan").err
+    assert here.run("plan", "--target", "web").out == "No changes. All 2 declared resources match the manifest.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
