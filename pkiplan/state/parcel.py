@@ -21,8 +21,9 @@ class Parcel(Generic[T]):
     @property
     def value(self) -> T:
         """Return what is in it."""
-        if self._packed is not None:
-            self._value = pickle.loads(self._packed)  # noqa: S301 - from this very program
+        # Several threads of an apply may ask at once: then each unpacks it.
+        if (packed := self._packed) is not None:
+            self._value = pickle.loads(packed)  # noqa: S301 - from this very program
             self._packed = None
         return self._value
 
