@@ -137,7 +137,7 @@ class Reader:
 class ResourceDirectory:
     """An open directory of a resource, with the generation it named when it was opened."""
 
-    __slots__ = ("_generation", "_generation_name", "_opened", "_path", "_published", "_reader")
+    __slots__ = ("_generation", "_generation_name", "_itself", "_opened", "_path", "_published", "_reader")
 
     def __init__(self, reader: Reader, path: str, opened: int | Missing | Unreadable) -> None:
         self._reader = reader
@@ -145,6 +145,8 @@ class ResourceDirectory:
         self._published: dict[str, FileFacts] = {}
         self._path = path
         self._opened = opened
+        # Looked at once: the mode that is told is the one that is summed up.
+        self._itself = _facts(opened) if isinstance(opened, int) else None
         self._generation_name = _generation_name(opened) if isinstance(opened, int) else None
         self._generation: int | Missing | Unreadable = Missing()
         if isinstance(opened, int) and self._generation_name is not None:
@@ -177,14 +179,13 @@ class ResourceDirectory:
 
     def mode(self) -> int | None:
         """Return the mode of the directory, or None where there is none to open, or none to be had."""
-        try:
-            return stat.S_IMODE(os.fstat(self._opened).st_mode) if isinstance(self._opened, int) else None
-        except OSError:
-            return None
+        return None if self._itself is None else stat.S_IMODE(self._itself.st_mode)
 
     def summed_up(self, path: str) -> KnownDirectory | None:
         """Sum up the directory, called `path`, if nothing lies in it but what was read of its current generation."""
-        if not (isinstance(self._opened, int) and isinstance(self._generation, int) and self._generation_name):
+        if not (isinstance(self._opened, int) and isinstance(self._generation, int)):
+            return None
+        if self._itself is None or self._generation_name is None:
             return None
         names = self._published.keys()
         try:
@@ -192,10 +193,10 @@ class ResourceDirectory:
                 found = {entry.name for entry in entries if not _is_set_aside(entry)}
             if found != names | {DATA_LINK} or set(os.listdir(self._generation)) != names:
                 return None
-            itself, inside = os.fstat(self._opened), os.fstat(self._generation)
+            inside = os.fstat(self._generation)
         except OSError:
             return None
-        return certificate_directory(path, itself, self._generation_name, inside, self._published)
+        return certificate_directory(path, self._itself, self._generation_name, inside, self._published)
 
     def has_moved_on(self) -> bool:
         """Tell whether another generation became the current one since the directory was opened."""
@@ -275,6 +276,13 @@ def _is_set_aside(entry: os.DirEntry[str]) -> bool:
 def is_beneath(path: str, root: str) -> bool:
     """Tell whether a path is a directory or lies beneath it, by its text."""
     return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def _facts(directory: int) -> os.stat_result | None:
+    try:
+        return os.fstat(directory)
+    except OSError:
+        return None
 
 
 def _generation_name(directory: int) -> str | None:

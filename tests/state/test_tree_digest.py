@@ -13,6 +13,7 @@ import pytest
 from pkiplan.cache.tree_digest import KnownDirectory, NoDigestError, TreeDigest
 from pkiplan.state import side_by_side
 from pkiplan.state.observe import observe_site
+from pkiplan.state.read import Reader
 from pkiplan.state.side_by_side import spread
 from tests.apply.workbench import Workbench
 from tests.state.test_side_by_side import MANY
@@ -176,6 +177,16 @@ def test_a_directory_with_more_than_was_read_of_it_is_not_summed_up(
 ) -> None:
     change(Path(bench.tree, "certificates/node/4"))
     assert set(observed_directories(bench)) == {f"certificates/node/{number}" for number in (1, 2, 3, 5, 6, 7, 8, 9)}
+
+
+def test_what_is_summed_up_is_what_was_told(bench: Workbench) -> None:
+    before = observed_directories(bench)["certificates/node/4"]
+    with Reader(bench.site(), {}).resource("certificates/node/4") as directory:
+        for name in ("key.pem", "cert.pem", "chain.pem", "fullchain.pem", "openssl.cnf"):
+            directory.read(name)
+        Path(bench.tree, "certificates/node/4").chmod(0o755)
+
+        assert (directory.mode(), directory.summed_up("/certificates/node/4")) == (0o700, before)
 
 
 def test_generations_that_are_not_the_current_one_are_not_looked_at(bench: Workbench) -> None:
