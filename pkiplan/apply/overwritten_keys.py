@@ -11,7 +11,7 @@ from pkiplan.apply import archive, filesystem, generations
 from pkiplan.apply.work import Work
 from pkiplan.model.observed import Found, Observation, ObservedFile, Unreadable
 from pkiplan.model.resource import CERTIFICATE_FILE, Resource
-from pkiplan.model.tree import LARGEST_PEM
+from pkiplan.model.tree import DATA_LINK, LARGEST_PEM
 from pkiplan.plan.changes import Change
 from pkiplan.plan.key import spki_of
 
@@ -23,17 +23,20 @@ def names_with_others_keys(work: Work, resource: Resource, change: Change, direc
     found = work.observed.of(change.address)
     own_key = spki_of(found)
     own = [resource.cert_path or CERTIFICATE_FILE] if change.rewrites_certificate else []
+    generation = generations.current_generation(directory)
     return [
-        name for name in (*own, *change.files) if _may_hold_another_key(directory, name, found.files.get(name), own_key)
+        name
+        for name in (*own, *change.files)
+        if _may_hold_another_key(directory, name, _read(directory, generation, name), found.files.get(name), own_key)
     ]
 
 
 def _may_hold_another_key(
-    directory: int, name: str, found: Observation[ObservedFile] | None, own_key: str | None
+    directory: int, name: str, content: bytes | None, found: Observation[ObservedFile] | None, own_key: str | None
 ) -> bool:
     is_own = isinstance(found, Found) and own_key is not None and found.value.contents.key_spki_sha256 == own_key
-    count = _count_keys(directory, name)
-    if count is not None and (count or is_own):
+    count = 0 if content is None or b"PRIVATE KEY-----" not in content else len(_PRIVATE_KEY.findall(content))
+    if count or is_own:
         return count > is_own
     # Nobody can look into it. What pkiplan wrote lies in a generation.
     is_closed = isinstance(found, Unreadable) or (
@@ -42,13 +45,13 @@ def _may_hold_another_key(
     return is_closed and generations.is_plain(directory, name)
 
 
-def _count_keys(directory: int, name: str) -> int | None:
-    """Count the private keys in a published PEM file; None where there is no file, or one too large to be one."""
-    with archive.published(directory, name) as place:
-        if place is None:
-            return None
-        parent, last = place
-        facts = filesystem.file_facts(parent, last)
-        if facts is None or facts.st_size > LARGEST_PEM:
-            return None
-        return len(_PRIVATE_KEY.findall(filesystem.read_file(parent, last, LARGEST_PEM)))
+def _read(directory: int, generation: str | None, name: str) -> bytes | None:
+    """Read a published file; None where there is none, or it cannot be read."""
+    try:
+        # As nearly all are published: a link to a file of the current generation.
+        if generation is not None and filesystem.link_target(directory, name) == f"{DATA_LINK}/{name}":
+            return filesystem.read_file(directory, f"{generation}/{name}", LARGEST_PEM)
+        with archive.published(directory, name) as place:
+            return None if place is None else filesystem.read_file(*place, LARGEST_PEM)
+    except OSError:
+        return None

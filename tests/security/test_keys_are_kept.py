@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.plan.changes import PlanOptions
 from tests.apply.workbench import AUTHORITIES, NOW, Workbench
 from tests.security.site import CHANGES, Place
@@ -181,6 +182,19 @@ def test_an_output_of_pkiplans_own_is_not_archived_for_its_key(tmp_path: Path) -
     bench.applied()
 
     assert not (bench.tree / "archive").exists()
+
+
+@pytest.mark.parametrize("name", ["chain.pem", "all.pem"])
+def test_a_file_that_cannot_be_looked_into_is_written_again(tmp_path: Path, name: str) -> None:
+    bench = Workbench(tmp_path).write(
+        SITE.replace("reuse_key: true", "outputs: [{format: pem-combined, path: all.pem}]")
+    )
+    bench.applied()
+    (bench.tree / "certificates/web" / name).write_bytes(b"x" * (LARGEST_PEM + 1))
+
+    bench.applied()
+
+    assert bench.actions() == {}
 
 
 def test_a_key_that_somebody_put_into_a_generation_is_taken_along(tmp_path: Path) -> None:
