@@ -61,7 +61,7 @@ Foresee = Callable[[Resource, ObservedResource], Unchanged | None]
 class _Seen:
     """One resource as seen, the digests of its files in the order of `_paths`, and what may have signed beneath it.
 
-    `directory` is that of a certificate, if nothing else lies in it.
+    `directory` sums up that of a certificate, if nothing lies in it but the certificate's own files.
     """
 
     resource: ObservedResource
@@ -124,7 +124,7 @@ class Look:
     """Looks at the resources of a site: first at the authorities, then at the certificates.
 
     Afterwards it holds what was seen, and the digest of each file: SHA-256, `missing` or `unreadable`. `directories`
-    are those of certificates in which nothing else lies, by path beneath the site's.
+    sum up those of certificates in which nothing lies but their own files, by path beneath the site's.
     """
 
     def __init__(self, site: Site, memory: Memory, open_with: OpenWith | None) -> None:

@@ -35,8 +35,8 @@ SMALL_SITE = 200
 class Observed:
     """What was observed, and the digest of each file it was observed in: SHA-256, `missing` or `unreadable`.
 
-    `beforehand` is what was said of certificates as soon as they were seen; `directories` are those of certificates in
-    which nothing else lies, by path beneath the site's.
+    `beforehand` is what was said of certificates as soon as they were seen; `directories` sum up those of certificates
+    in which nothing lies but their own files, by path beneath the site's.
     """
 
     state: ObservedState
@@ -65,7 +65,7 @@ def observe_site(
     foreseen = None if foresight is None else foresight(above)
     unchanged = look.at_certificates(None if foreseen is None else foreseen.of)
     if not any(isinstance(look.seen[one.address].certificate, Found) for one in site if one.is_authority):
-        # What only a certificate beneath them shows could not be known before.
+        # The archive was not looked into: only a certificate beneath them shows that anything can be seen there.
         above = _authorities(site, look.seen, memory)
     journal = read_journal(site)
     return Observed(

@@ -44,9 +44,9 @@ _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 @dataclass(slots=True)
 class _Known:
-    """What is explained: files and directories by path, and the directories of declared authorities.
+    """What is explained: files and directories by path, the directories of declared authorities.
 
-    In those that are `whole` everything is.
+    Of a directory that is `whole`, all that lies in it is.
     """
 
     files: set[str]
@@ -55,9 +55,9 @@ class _Known:
     whole: Container[str]
 
 
-def find_unmanaged(site: Site, reader: Reader, explained: Container[str]) -> tuple[UnmanagedFile, ...]:
-    """List what nothing declared explains, sorted by path; of some directories it is known that all is `explained`."""
-    known = _known(site, explained)
+def find_unmanaged(site: Site, reader: Reader, whole: Container[str]) -> tuple[UnmanagedFile, ...]:
+    """List what nothing declared explains, sorted by path; whatever lies in a `whole` directory is explained."""
+    known = _known(site, whole)
     found: list[UnmanagedFile] = []
     for path, address, what in _walk(site, "", known):
         description = what or (_describe(reader, f"{site.directory}/{path}") if len(found) < MOST_DESCRIPTIONS else "")
