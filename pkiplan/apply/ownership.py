@@ -36,6 +36,8 @@ def ownership_problems(site: Site, changes: Iterable[Change]) -> Iterator[Diagno
         if resource is None or change.action is Action.REMOVE:
             continue
         for attributes in attributes_of(resource):
+            if attributes.owner is None and attributes.group is None:
+                continue
             for number, name in ((_uid, attributes.owner), (_gid, attributes.group)):
                 try:
                     number(name, resource.place)

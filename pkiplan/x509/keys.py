@@ -88,11 +88,11 @@ def generate_key(spec: KeySpec) -> PrivateKey:
 def key_spec(public_key: CertificatePublicKeyTypes) -> ObservedKeySpec:
     """Describe a public key in the words of the manifest."""
     match public_key:
-        case rsa.RSAPublicKey():
-            return RsaKeySpec(public_key.key_size)
         case ec.EllipticCurvePublicKey():
             curve = _CURVE_NAMES.get(public_key.curve.name)
             return OtherKey(f"ecdsa {public_key.curve.name}") if curve is None else EcKeySpec(curve)
+        case rsa.RSAPublicKey():
+            return RsaKeySpec(public_key.key_size)
         case ed25519.Ed25519PublicKey():
             return EdKeySpec("ed25519")
         case ed448.Ed448PublicKey():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pkiplan.model.extensions import SubjectAltName
-from pkiplan.model.names import GeneralNameKind
+from pkiplan.model.names import ATTRIBUTE_BY_OID, GeneralNameKind
 from pkiplan.x509.host_names import a_labels
 from pkiplan.x509.lint.subject import Problem, Subject
 from pkiplan.x509.name_constraints import EMAIL_ADDRESS_OID
@@ -18,7 +18,7 @@ MANY_NAMES = 100
 def subject_attributes(subject: Subject) -> Iterator[str]:
     """RFC 5280, 4.1.2.4 and appendix A.1: lengths in characters, and the characters of each string type."""
     for attribute in subject.attributes:
-        if not is_oid(attribute.oid):
+        if attribute.oid not in ATTRIBUTE_BY_OID and not is_oid(attribute.oid):
             yield f"subject attribute `{attribute.oid}` is no object identifier"
         elif problem := attribute_problem(attribute):
             yield f"subject: {problem}"
