@@ -70,7 +70,7 @@ class _Seen:
     candidates: tuple[Candidate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _SeenPart:
     """A part of the certificates as seen, each thing in their order.
 
@@ -188,7 +188,14 @@ class Look:
                 directories.append(seen.directory)
                 unchanged.append(foreseen)
                 (changed if foreseen is None else rest).append(seen.resource)
-        return _SeenPart(digests, directories, unchanged, changed, Parcel(rest), self._memory.learnt())
+        return _SeenPart(
+            digests=digests,
+            directories=directories,
+            unchanged=unchanged,
+            changed=changed,
+            rest=Parcel(rest),
+            learnt=self._memory.learnt(),
+        )
 
     def _at_certificate(self, reader: Reader, certificate: Resource) -> _Seen:
         """Look at a certificate, all of whose files an apply switches at once; so often in a row no other one comes."""
