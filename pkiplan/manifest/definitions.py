@@ -261,7 +261,11 @@ SETTINGS: dict[str, Key] = {
         examples=([{"format": "pkcs12", "path": "web.p12", "passphrase": {"env": "P12_PASSPHRASE"}}],),
         kinds="c",
     ),
-    "protect": Key(Boolean(), "Whether the resource is never replaced or re-keyed until this is changed.", "false"),
+    "protect": Key(
+        Boolean(),
+        "Whether the resource is never re-keyed until this is changed, and not replaced unless it is named.",
+        "false",
+    ),
     "mode": Key(MODE, "Permission bits of the certificate's files, in octal.", '"0644"', ("0640",)),
     "owner": Key(OWNER, "Who shall own the certificate's files, by name or number."),
     "group": Key(GROUP, "The group of the certificate's files, by name or number."),

@@ -147,7 +147,8 @@ def _earlier_ends(
     archive = is_anything_there and reader.names(f"{site.directory}/{ARCHIVE_DIRECTORY}/{Kind.AUTHORITY.value}")
     ends: dict[str, frozenset[datetime]] = {}
     for authority in (resource for resource in site if resource.is_authority):
-        found = _ends_in_index(authority, indexes.get(authority.issuer or "", ()))
+        # One that is its own issuer stands in its own index.
+        found = _ends_in_index(authority, indexes.get(authority.issuer or authority.address, ()))
         current = resources[authority.address].certificate
         if isinstance(current, Found):
             found.discard(current.value.not_after)

@@ -351,6 +351,21 @@ def test_a_clamped_leaf_outlasts_its_issuers_renewal_though_the_archive_was_clea
     assert [(change.address, change.action) for change in place.plan().changes] == [(WEB, Action.MODIFY)]
 
 
+def test_a_leaf_clamped_to_a_root_outlasts_its_renewal_though_the_archive_was_cleared(place: Place) -> None:
+    place.edit(
+        "issuer: issuing, dns: [www.acme.example], days: 90", "issuer: root, dns: [www.acme.example], days: 9000"
+    )
+    place.apply()
+    place.now += timedelta(days=30)
+    place.apply(replace=("authority.root",))
+    shutil.rmtree(place.file("archive"))
+
+    assert place.plan().changes == ()
+
+    (place.file("authorities/root/index.txt")).unlink()
+    assert [(change.address, change.action) for change in place.plan().changes] == [(WEB, Action.MODIFY)]
+
+
 def test_a_directory_that_lets_others_in_is_told_and_left_as_it_is(place: Place) -> None:
     place.edit(
         "days: 90}\n  ops", f"days: 90, outputs: [{{format: der, path: web.der, owner: '{os.geteuid()}'}}]}}\n  ops"
