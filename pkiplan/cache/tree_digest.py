@@ -153,16 +153,20 @@ class TreeDigest:
 
     def _directories(self, parent: int, below: Sequence[_Below], depth: int) -> Iterator[str]:
         """Digest directories that lie beside each other."""
-        unknown = [one for one in below if one[1][1:] not in self._known_directories]
-        walked = self._walked(parent, unknown, depth)
-        for _, path, _ in below:
-            known = self._known_directories.get(path[1:])
-            if known is None:
+        known = [self._known_directory(name, path) for name, path, _ in below]
+        walked = self._walked(
+            parent, [one for one, known_one in zip(below, known, strict=True) if known_one is None], depth
+        )
+        for (_, path, _), known_one in zip(below, known, strict=True):
+            if known_one is None:
                 yield next(walked)
             else:
-                digest, files = known
+                digest, files = known_one
                 self.met.known += files
                 yield _directory(digest, path)
+
+    def _known_directory(self, name: str, path: str) -> KnownDirectory | None:
+        return None if _is_not_looked_into(name, path) else self._known_directories.get(path.removeprefix("/"))
 
     def _walked(self, parent: int, below: Sequence[_Below], depth: int) -> Iterator[str]:
         """Walk directories that lie beside each other."""
@@ -184,7 +188,7 @@ class TreeDigest:
 
     def _directory(self, parent: int, one: _Below, depth: int) -> str:
         name, path, public = one
-        if name in _NOT_LOOKED_INTO or path in _NOT_LOOKED_INTO:
+        if _is_not_looked_into(name, path):
             return f"directory {path}"
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
         try:
@@ -248,6 +252,10 @@ def _directory(digest: str, path: str) -> str:
 
 def _summed_up(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join((*texts, "")).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _is_not_looked_into(name: str, path: str) -> bool:
+    return name in _NOT_LOOKED_INTO or path in _NOT_LOOKED_INTO
 
 
 def _leads_to_data(target: str, depth: int) -> bool:

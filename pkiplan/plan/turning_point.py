@@ -11,17 +11,17 @@ from pkiplan.model.site import Site
 from pkiplan.model.validity import INCLUSIVE_SECOND, renewal_window
 
 
-def first_renewal(site: Site, observed: ObservedState, foreseen: Mapping[str, datetime]) -> datetime | None:
+def first_renewal(site: Site, observed: ObservedState, known: Mapping[str, datetime]) -> datetime | None:
     """Return the first moment at which a certificate of the site will be due, if there is any certificate.
 
     Before that moment no check changes its mind: one that is valid stays valid, and every other comparison with the
     clock (`plan.certificate`, `plan.outlook`, `plan.guards`) is about an end that comes later, or about a certificate
-    that begins in the future and does so more and more rarely. `foreseen` are the moments that are known already, by
+    that begins in the future and does so more and more rarely. `known` are the moments that were found out before, by
     address.
     """
     ends: list[datetime] = []
     for resource in site:
-        due = foreseen.get(resource.address)
+        due = known.get(resource.address)
         certificate = observed.of(resource.address).certificate if due is None else None
         if isinstance(certificate, Found):
             due = renewal_due(resource, certificate.value)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pkiplan.cache.memory import Learnt, Memory
 from pkiplan.cache.tree_digest import KnownDirectory
@@ -70,17 +70,20 @@ class _Seen:
     candidates: tuple[Candidate, ...] = ()
 
 
+class _SeenCertificate(NamedTuple):
+    """What is told at once of a certificate that was seen: `unchanged`, or else what was seen of it."""
+
+    digests: tuple[str, ...]
+    directory: KnownDirectory | None
+    unchanged: Unchanged | None
+    changed: ObservedResource | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SeenPart:
-    """A part of the certificates as seen, each thing in their order.
+    """A part of the certificates as seen, in their order; `rest` is what was seen of those that are unchanged."""
 
-    `unchanged` has None for each that is not known to be; what was seen of the others is in `rest`.
-    """
-
-    digests: list[tuple[str, ...]]
-    directories: list[KnownDirectory | None]
-    unchanged: list[Unchanged | None]
-    changed: list[ObservedResource]
+    certificates: list[_SeenCertificate]
     rest: Parcel[list[ObservedResource]]
     learnt: Learnt
 
@@ -147,55 +150,40 @@ class Look:
                 self._add_digests(authority, seen.digests)
 
     def at_certificates(self, foresee: Foresee | None) -> dict[str, Unchanged]:
-        """Look at the certificates, in several processes where they are many; return those that are foreseen."""
+        """Look at the certificates, in several processes where they are many; return what is said to be unchanged."""
         certificates = [resource for resource in self._site if not resource.is_authority]
-        foreseen: dict[str, Unchanged] = {}
+        unchanged: dict[str, Unchanged] = {}
         # Who resolves secrets asks for each once, which several processes cannot.
         parts = parts_of(certificates) if self._open_with is None else [certificates]
-        seen_parts = side_by_side(partial(self._at_part, foresee), parts)
-        for part, seen in zip(parts, seen_parts, strict=True):
-            changed = iter(seen.changed)
-            self.directories.update(
-                (certificate.directory, whole)
-                for certificate, whole in zip(part, seen.directories, strict=True)
-                if whole is not None
-            )
-            for certificate, digests, unchanged in zip(part, seen.digests, seen.unchanged, strict=True):
-                self._add_digests(certificate, digests)
-                if unchanged is None:
-                    self.seen.add(certificate.address, next(changed))
-                else:
-                    foreseen[certificate.address] = unchanged
-            self.seen.add_packed([one.address for one in part if one.address in foreseen], seen.rest)
+        for part, seen in zip(parts, side_by_side(partial(self._at_part, foresee), parts), strict=True):
+            for certificate, one in zip(part, seen.certificates, strict=True):
+                self._add_digests(certificate, one.digests)
+                if one.directory is not None:
+                    self.directories[certificate.directory] = one.directory
+                if one.unchanged is not None:
+                    unchanged[certificate.address] = one.unchanged
+                elif one.changed is not None:
+                    self.seen.add(certificate.address, one.changed)
+            self.seen.add_packed([one.address for one in part if one.address in unchanged], seen.rest)
             self._memory.learn(seen.learnt)
-        return foreseen
+        return unchanged
 
     def _add_digests(self, resource: Resource, digests: Sequence[str]) -> None:
         self.digests.update(zip(_paths(self._site, resource), digests, strict=True))
 
     def _at_part(self, foresee: Foresee | None, certificates: Sequence[Resource]) -> _SeenPart:
         """Look at certificates that mostly lie beside each other, and tell what was learnt for the next time."""
-        digests: list[tuple[str, ...]] = []
-        directories: list[KnownDirectory | None] = []
-        unchanged: list[Unchanged | None] = []
-        changed: list[ObservedResource] = []
+        told: list[_SeenCertificate] = []
         rest: list[ObservedResource] = []
         with contextlib.closing(Reader(self._site, {})) as reader:
             for certificate in certificates:
                 seen = self._at_certificate(reader, certificate)
-                foreseen = None if foresee is None else foresee(certificate, seen.resource)
-                digests.append(seen.digests)
-                directories.append(seen.directory)
-                unchanged.append(foreseen)
-                (changed if foreseen is None else rest).append(seen.resource)
-        return _SeenPart(
-            digests=digests,
-            directories=directories,
-            unchanged=unchanged,
-            changed=changed,
-            rest=Parcel(rest),
-            learnt=self._memory.learnt(),
-        )
+                unchanged = None if foresee is None else foresee(certificate, seen.resource)
+                if unchanged is not None:
+                    rest.append(seen.resource)
+                changed = seen.resource if unchanged is None else None
+                told.append(_SeenCertificate(seen.digests, seen.directory, unchanged, changed))
+        return _SeenPart(certificates=told, rest=Parcel(rest), learnt=self._memory.learnt())
 
     def _at_certificate(self, reader: Reader, certificate: Resource) -> _Seen:
         """Look at a certificate, all of whose files an apply switches at once; so often in a row no other one comes."""

@@ -50,20 +50,21 @@ def observe_site(
     *,
     cache: Cache | None,
     open_with: OpenWith | None = None,
-    foresight: Callable[[ObservedState], Foresight] | None = None,
+    with_foresight: Callable[[ObservedState], Foresight] | None = None,
 ) -> Observed:
     """Look at everything a site declares.
 
     `open_with` resolves references to passphrases so that encrypted files can be checked; without it they are only
-    described, or remembered. `foresight` is given what was observed of the authorities, and then says of certificates
-    that they are unchanged. Needs no lock: each resource is seen as it was before or after a change, never between.
+    described, or remembered. `with_foresight` is given what was observed of the authorities; what it makes of that then
+    says of certificates that they are unchanged. Needs no lock: each resource is seen as it was before or after a
+    change, never between.
     """
     memory = Memory(cache, keeps_all=len(site.resources) <= SMALL_SITE)
     look = Look(site, memory, open_with)
     look.at_authorities()
     above = _authorities(site, look.seen, memory)
-    foreseen = None if foresight is None else foresight(above)
-    unchanged = look.at_certificates(None if foreseen is None else foreseen.of)
+    foresight = None if with_foresight is None else with_foresight(above)
+    unchanged = look.at_certificates(None if foresight is None else foresight.of)
     if not any(isinstance(look.seen[one.address].certificate, Found) for one in site if one.is_authority):
         # The archive was not looked into: only a certificate beneath them shows that anything can be seen there.
         above = _authorities(site, look.seen, memory)
@@ -76,7 +77,7 @@ def observe_site(
             interrupted=journal.interrupted,
         ),
         digests=look.digests,
-        beforehand=NOTHING_BEFOREHAND if foreseen is None else Beforehand(unchanged, foreseen.outlooks),
+        beforehand=NOTHING_BEFOREHAND if foresight is None else Beforehand(unchanged, foresight.outlooks),
         directories=look.directories,
     )
 
@@ -113,7 +114,7 @@ def _authorities(site: Site, seen: Mapping[str, ObservedResource], memory: Memor
         return frozenset(entry.serial for entry in entries(address))
 
     return ObservedState(
-        resources=seen,
+        resources=dict(seen),
         issued_serials=OnDemand(indexes, serials),
         earlier_ends=_earlier_ends(site, reader, memory, OnDemand(indexes, entries), seen),
     )

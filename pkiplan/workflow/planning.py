@@ -104,10 +104,13 @@ class SavedAt:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -> PlannedSite:
+def make_plan(
+    request: PlanRequest, *, resolver: SecretResolver | None = None, shows_everything: bool = False
+) -> PlannedSite:
     """Compare what the manifests declare with what is there; change nothing.
 
-    Without a `resolver` no secret is touched. With one, the encrypted files that the plan needs are looked into.
+    Without a `resolver` no secret is touched. With one, the encrypted files that the plan needs are looked into. Where
+    everything is shown afterwards, nothing is spared of what is unchanged.
     """
     from pkiplan.cache import open_cache
     from pkiplan.cache.tree_digest import file_system_clock
@@ -129,8 +132,8 @@ def make_plan(request: PlanRequest, *, resolver: SecretResolver | None = None) -
         older_cnf_digests=older_cnf_digests,
         says=partial(says, loaded),
     )
-    foresight = _foresight(site, request)
-    observed = observe_site(site, cache=cache, foresight=foresight)
+    foresight = None if shows_everything else _foresight(site, request)
+    observed = observe_site(site, cache=cache, with_foresight=foresight)
     plan = decide(observed=observed.state, beforehand=observed.beforehand)
     if resolver is not None and (needed := frozenset(needed_secrets(site, observed, plan))):
         observed = observe_site(site, cache=cache, open_with=opener(site, needed, resolver))
@@ -177,7 +180,7 @@ def make_plan_again(planned: PlannedSite) -> PlannedSite:
     loaded, site = planned.loaded, planned.site
     was_opened = planned.resolver is not None and any(needed_secrets(site, planned.observed, planned.plan))
     if not was_opened and site.templates is None and is_unchanged(planned.inputs, loaded.looks):
-        observed = observe_site(site, cache=open_cache(), foresight=_foresight(site, planned.request))
+        observed = observe_site(site, cache=open_cache(), with_foresight=_foresight(site, planned.request))
         if gives_the_same_plan(observed, planned.observed):
             return planned
     return make_plan(planned.request, resolver=planned.resolver)
@@ -280,5 +283,5 @@ def status(request: PlanRequest) -> Inventory:
     """Tell what exists, in order of urgency."""
     from pkiplan.plan.inventory import take_inventory
 
-    planned = make_plan(request)
+    planned = make_plan(request, shows_everything=True)
     return take_inventory(planned.site, planned.observed.state, planned.plan, request.now)

@@ -36,8 +36,8 @@ FAULTS = (
         "P1",
         "tests/security/test_planning_is_safe.py::test_plan_changes_nothing_runs_nothing_and_talks_to_nobody",
         "pkiplan/workflow/planning.py",
-        "    observed = observe_site(site, cache=cache, foresight=foresight)\n",
-        "    observed = observe_site(site, cache=cache, foresight=foresight)\n    os.utime(site.directory)\n",
+        "    observed = observe_site(site, cache=cache, with_foresight=foresight)\n",
+        "    observed = observe_site(site, cache=cache, with_foresight=foresight)\n    os.utime(site.directory)\n",
     ),
     Fault(
         "P2",

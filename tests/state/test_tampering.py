@@ -226,7 +226,7 @@ def looked_at_as_large(
         patched.setattr(side_by_side, "LEAST_EACH", 2)
         patched.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
         patched.setattr(threading, "active_count", lambda: 1)
-        return observe_site(site, cache=cache, foresight=partial(Foresight, site, now=NOW, **asked(site)))
+        return observe_site(site, cache=cache, with_foresight=partial(Foresight, site, now=NOW, **asked(site)))
 
 
 def asked(site: Site) -> dict[str, Any]:

@@ -193,3 +193,11 @@ def test_generations_that_are_not_the_current_one_are_not_looked_at(bench: Workb
     before = observed_directories(bench)
     Path(bench.tree, "certificates/node/4/..20200101T000000Z-1").mkdir()
     assert observed_directories(bench) == before
+
+
+def test_what_no_walk_looks_into_is_not_known_either(bench: Workbench) -> None:
+    known = observed_directories(bench)
+    Path(bench.tree, "certificates/node/4").rename(Path(bench.tree, "certificates/node/newcerts"))
+    known["certificates/node/newcerts"] = known.pop("certificates/node/4")
+    walked = TreeDigest(str(bench.tree), None)
+    assert TreeDigest(str(bench.tree), None, known_directories=known).hex == walked.hex
