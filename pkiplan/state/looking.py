@@ -42,7 +42,6 @@ from pkiplan.state.inspect import (
     inspect_text,
 )
 from pkiplan.state.interrupted import read_journal
-from pkiplan.state.parcel import Parcel
 from pkiplan.state.read import Reader, ResourceDirectory
 from pkiplan.state.regular_files import FileBytes, called_as_declared
 from pkiplan.state.side_by_side import parts_of, side_by_side
@@ -71,7 +70,7 @@ class _Seen:
 
 
 class _SeenCertificate(NamedTuple):
-    """What is told at once of a certificate that was seen: `unchanged`, or else what was seen of it."""
+    """What is told of a certificate that was seen: that it is `unchanged`, or else what was seen of it."""
 
     digests: tuple[str, ...]
     directory: KnownDirectory | None
@@ -79,43 +78,38 @@ class _SeenCertificate(NamedTuple):
     changed: ObservedResource | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SeenPart:
-    """A part of the certificates as seen, in their order; `rest` is what was seen of those that are unchanged."""
-
-    certificates: list[_SeenCertificate]
-    rest: Parcel[list[ObservedResource]]
-    learnt: Learnt
-
-
 class SeenResources(Mapping[str, ObservedResource]):
-    """What was seen of each resource, by address; that of unchanged certificates stays packed until it is asked for."""
+    """What was seen of each resource, by address.
 
-    def __init__(self) -> None:
+    Of an unchanged certificate that is not kept: hardly anybody asks for it, and who does has it looked at again.
+    """
+
+    def __init__(self, look_again: Callable[[str], ObservedResource]) -> None:
         self._at_hand: dict[str, ObservedResource] = {}
-        self._packed: dict[str, tuple[Parcel[list[ObservedResource]], int]] = {}
+        self._unchanged: set[str] = set()
+        self._look_again = look_again
 
     def add(self, address: str, seen: ObservedResource) -> None:
         """Add what was seen of a resource."""
         self._at_hand[address] = seen
 
-    def add_packed(self, addresses: Sequence[str], seen: Parcel[list[ObservedResource]]) -> None:
-        """Add what was seen of several resources."""
-        self._packed.update({address: (seen, place) for place, address in enumerate(addresses)})
+    def add_unchanged(self, address: str) -> None:
+        """Add a resource of which it is known that it is unchanged."""
+        self._unchanged.add(address)
 
     def __getitem__(self, address: str) -> ObservedResource:
         seen = self._at_hand.get(address)
-        if seen is not None:
-            return seen
-        parcel, place = self._packed[address]
-        return parcel.value[place]
+        if seen is None:
+            if address not in self._unchanged:
+                raise KeyError(address)
+            seen = self._at_hand[address] = self._look_again(address)
+        return seen
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._at_hand
-        yield from self._packed
+        return iter({**self._at_hand, **dict.fromkeys(self._unchanged)})
 
     def __len__(self) -> int:
-        return len(self._at_hand) + len(self._packed)
+        return len(self._at_hand.keys() | self._unchanged)
 
 
 def _paths(site: Site, resource: Resource) -> list[str]:
@@ -131,7 +125,7 @@ class Look:
     """
 
     def __init__(self, site: Site, memory: Memory, open_with: OpenWith | None) -> None:
-        self.seen = SeenResources()
+        self.seen = SeenResources(self._again)
         self.digests: dict[str, str] = {}
         self.directories: dict[str, KnownDirectory] = {}
         self._site = site
@@ -155,35 +149,39 @@ class Look:
         unchanged: dict[str, Unchanged] = {}
         # Who resolves secrets asks for each once, which several processes cannot.
         parts = parts_of(certificates) if self._open_with is None else [certificates]
-        for part, seen in zip(parts, side_by_side(partial(self._at_part, foresee), parts), strict=True):
-            for certificate, one in zip(part, seen.certificates, strict=True):
+        for part, (told, learnt) in zip(parts, side_by_side(partial(self._at_part, foresee), parts), strict=True):
+            for certificate, one in zip(part, told, strict=True):
                 self._add_digests(certificate, one.digests)
                 if one.directory is not None:
                     self.directories[certificate.directory] = one.directory
-                if one.unchanged is not None:
-                    unchanged[certificate.address] = one.unchanged
-                elif one.changed is not None:
+                if one.changed is not None:
                     self.seen.add(certificate.address, one.changed)
-            self.seen.add_packed([one.address for one in part if one.address in unchanged], seen.rest)
-            self._memory.learn(seen.learnt)
+                elif one.unchanged is not None:
+                    self.seen.add_unchanged(certificate.address)
+                    unchanged[certificate.address] = one.unchanged
+            self._memory.learn(learnt)
         return unchanged
+
+    def _again(self, address: str) -> ObservedResource:
+        """Look at a certificate once more."""
+        with contextlib.closing(Reader(self._site, {})) as reader:
+            return self._at_certificate(reader, self._site.resources[address]).resource
 
     def _add_digests(self, resource: Resource, digests: Sequence[str]) -> None:
         self.digests.update(zip(_paths(self._site, resource), digests, strict=True))
 
-    def _at_part(self, foresee: Foresee | None, certificates: Sequence[Resource]) -> _SeenPart:
+    def _at_part(
+        self, foresee: Foresee | None, certificates: Sequence[Resource]
+    ) -> tuple[list[_SeenCertificate], Learnt]:
         """Look at certificates that mostly lie beside each other, and tell what was learnt for the next time."""
         told: list[_SeenCertificate] = []
-        rest: list[ObservedResource] = []
         with contextlib.closing(Reader(self._site, {})) as reader:
             for certificate in certificates:
                 seen = self._at_certificate(reader, certificate)
                 unchanged = None if foresee is None else foresee(certificate, seen.resource)
-                if unchanged is not None:
-                    rest.append(seen.resource)
                 changed = seen.resource if unchanged is None else None
                 told.append(_SeenCertificate(seen.digests, seen.directory, unchanged, changed))
-        return _SeenPart(certificates=told, rest=Parcel(rest), learnt=self._memory.learnt())
+        return told, self._memory.learnt()
 
     def _at_certificate(self, reader: Reader, certificate: Resource) -> _Seen:
         """Look at a certificate, all of whose files an apply switches at once; so often in a row no other one comes."""
