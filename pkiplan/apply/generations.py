@@ -154,9 +154,9 @@ def publish(directory: int, generation: Generation, names: Iterable[str]) -> Non
     new: list[str] = []
     for name in sorted(names):
         (old if name.partition("/")[0] in there else new).append(name)
-    plain = [name for name in old if _is_published_otherwise(directory, name)]
-    if plain:
-        _move_into_generation(directory, generation, plain)
+    otherwise = [name for name in old if _is_published_otherwise(directory, name)]
+    if otherwise:
+        _move_into_generation(directory, generation, otherwise)
     for name in old:
         _publish_name(directory, generation, name)
     publish_first(directory, new)
@@ -220,18 +220,18 @@ def _remove_links_to_nothing(directory: int) -> None:
                 filesystem.unlink(directory, name)
 
 
-def _move_into_generation(directory: int, generation: Generation, plain: list[str]) -> None:
-    """Make plain files links without changing what a reader sees, so that the switch can be one step for all."""
+def _move_into_generation(directory: int, generation: Generation, otherwise: list[str]) -> None:
+    """Make what is published otherwise links that follow the switch, without changing what a reader sees."""
     interim = Generation(f"{generation.name}-plain", generation.run)
     filesystem.remove_tree(directory, interim.name)
     with contextlib.closing(_Open(directory, interim.name, make=True)) as opened:
-        for name in plain:
+        for name in otherwise:
             carry_over(directory, opened.descriptor, name)
         carry_over_undeclared(directory, opened.descriptor)
         sync(opened.descriptor)
     filesystem.sync_directory(directory)
     filesystem.replace_link(directory, DATA_LINK, interim.name, f"{DATA_LINK}-{generation.run}")
-    for name in plain:
+    for name in otherwise:
         _publish_name(directory, generation, name)
 
 

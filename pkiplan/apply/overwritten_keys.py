@@ -34,10 +34,12 @@ def names_with_others_keys(work: Work, resource: Resource, change: Change, direc
 def _may_hold_another_key(
     directory: int, name: str, content: bytes | None, found: Observation[ObservedFile] | None, own_key: str | None
 ) -> bool:
-    is_own = isinstance(found, Found) and own_key is not None and found.value.contents.key_spki_sha256 == own_key
+    held = found.value.contents.key_spki_sha256 if isinstance(found, Found) else None
+    if held not in (None, own_key):
+        return True
     count = 0 if content is None or b"PRIVATE KEY-----" not in content else len(_PRIVATE_KEY.findall(content))
-    if count or is_own:
-        return count > is_own
+    if count or held is not None:
+        return count > (held is not None)
     # Nobody can look into it. What pkiplan wrote lies in a generation.
     is_closed = isinstance(found, Unreadable) or (
         isinstance(found, Found) and found.value.contents.not_checked is not None

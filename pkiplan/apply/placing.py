@@ -34,7 +34,7 @@ def prepare(work: Work, resource: Resource, change: Change) -> str | None:
 def _keep_left_behind(work: Work, resource: Resource) -> None:
     """Move generations to which no link leads into the archive: a key may be in them.
 
-    So is the directory that takes the place of the link where a tree was copied with its links followed.
+    The directory that lies in the place of `..data` where a tree was copied with its links followed goes there too.
     """
     place = archive_path(resource.kind, resource.id, resource.element)
     with work.tree.directory(resource.directory) as directory:

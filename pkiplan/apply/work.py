@@ -173,6 +173,7 @@ class Work:
     def forget_everything(self) -> None:
         """Drop all keys."""
         self._signing_keys.clear()
+        self._signing_specs.clear()
 
     def remember_certificate(self, resource: Resource, certificate: Certificate) -> None:
         """Keep a new certificate of an authority, for what is signed and served beneath it."""

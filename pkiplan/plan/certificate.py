@@ -133,7 +133,7 @@ def _names(declared: Extension | None, observed: Extension | None) -> Difference
 
 def signature_algorithm(resource: Resource, found: ObservedCertificate, context: Context) -> Differences:
     """Find another hash, or another RSA padding than declared."""
-    declared = (_wanted_digest(resource, context), _wants_pss(resource, context))
+    declared = (_wanted_digest(resource, found, context), _wants_pss(resource, context))
     observed = (found.signature_digest, found.signature_is_pss)
     if declared == observed:
         return SAME
@@ -146,10 +146,12 @@ def signature_algorithm(resource: Resource, found: ObservedCertificate, context:
     )
 
 
-def _wanted_digest(resource: Resource, context: Context) -> str | None:
+def _wanted_digest(resource: Resource, found: ObservedCertificate, context: Context) -> str | None:
     """Return the declared hash; where the issuer does not get its declared key yet, that of the key it has."""
     above = context.issuer
     if above is None or above.key_spec is None or above.key_spec == above.resource.key.spec:
+        return resource.digest
+    if found.signature_digest == resource.digest:
         return resource.digest
     return digest_under(above.key_spec, resource.digest, above.resource.key.spec)
 

@@ -78,13 +78,7 @@ def plan_site(
     )
     confirmed = Confirmed(beforehand, graph, holders)
     chosen = [resource for resource in site if selection.holds(resource.address)]
-    looked_at: list[Resource] = []
-    decisions: list[Decision] = []
-    for resource in chosen:
-        if not confirmed.holds(resource):
-            looked_at.append(resource)
-            if (decision := graph.decide(resource)) is not None:
-                decisions.append(decision)
+    looked_at, decisions = _decided(chosen, graph, confirmed)
     removed = removals(observed, selection)
     changes = with_reach(site, permitted((*(decision.change for decision in decisions), *removed), selection))
     return Plan(
@@ -101,6 +95,18 @@ def plan_site(
         refusals=refusals(site, observed, changes, selection, now),
         interrupted=observed.interrupted,
     )
+
+
+def _decided(chosen: Iterable[Resource], graph: Graph, confirmed: Confirmed) -> tuple[list[Resource], list[Decision]]:
+    """Decide about what is not known to be unchanged, and tell what that is."""
+    looked_at: list[Resource] = []
+    decisions: list[Decision] = []
+    for resource in chosen:
+        if not confirmed.holds(resource):
+            looked_at.append(resource)
+            if (decision := graph.decide(resource)) is not None:
+                decisions.append(decision)
+    return looked_at, decisions
 
 
 def _held(site: Site, observed: ObservedState, beforehand: Beforehand) -> Iterator[tuple[Resource, int, str]]:

@@ -114,7 +114,7 @@ def _authorities(site: Site, seen: Mapping[str, ObservedResource], memory: Memor
         return frozenset(entry.serial for entry in entries(address))
 
     return ObservedState(
-        resources=dict(seen),
+        resources={one.address: seen[one.address] for one in site if one.is_authority},
         issued_serials=OnDemand(indexes, serials),
         earlier_ends=_earlier_ends(site, reader, memory, OnDemand(indexes, entries), seen),
     )

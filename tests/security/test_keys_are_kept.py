@@ -11,8 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from cryptography.x509.oid import NameOID
 
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.plan.changes import PlanOptions
@@ -171,6 +175,27 @@ def test_a_key_where_an_output_is_declared_outlives_the_output(tmp_path: Path, f
     (entry,) = (bench.tree / "archive/certificate/web").iterdir()
     assert (entry / "mine.key").read_bytes() == key
     assert place.is_symlink()
+
+
+@pytest.mark.parametrize("is_plain", [True, False], ids=["in the place of the link", "through the link"])
+def test_a_key_in_another_pkcs12_under_the_same_passphrase_outlives_the_output(tmp_path: Path, is_plain: bool) -> None:
+    bench = Workbench(tmp_path, environment={"P12": "a passphrase"}).write(
+        SITE.replace("reuse_key: true", "outputs: [{format: pkcs12, path: web.p12, passphrase: {env: P12}}]")
+    )
+    bench.applied()
+    place, key = bench.tree / "certificates/web/web.p12", ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mine")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, NOW, NOW + timedelta(days=1))
+    encryption = BestAvailableEncryption(b"a passphrase")
+    content = serialize_key_and_certificates(b"mine", key, builder.sign(key, SHA256()), None, encryption)
+    if is_plain:
+        place.unlink()
+    place.write_bytes(content)
+
+    bench.applied()
+
+    assert place.read_bytes() != content
+    assert content in [path.read_bytes() for path in (bench.tree / "archive").rglob("web.p12")]
 
 
 def test_an_output_of_pkiplans_own_is_not_archived_for_its_key(tmp_path: Path) -> None:

@@ -464,7 +464,21 @@ def test_an_issuer_that_waits_for_its_new_key_leaves_what_it_issued_alone_and_si
     assert algorithm.name == "sha256"
 
 
-def test_a_digest_that_was_asked_for_stays_while_an_issuer_waits_for_its_new_key(place: Place) -> None:
+# Each may be asked for, and be what is usual with the key that is declared, too.
+@pytest.mark.parametrize("digest", ["sha384", "sha512"])
+def test_a_digest_that_was_asked_for_stays_while_an_issuer_waits_for_its_new_key(place: Place, digest: str) -> None:
+    place.edit("dns: [www.acme.example]", f"dns: [www.acme.example], digest: {digest}")
+    place.apply()
+    place.file("authorities/root/key.pem").unlink()
+    place.edit("curve: P-256, passphrase: none}\n    path", "curve: P-384, passphrase: none}\n    path")
+
+    assert [change.address for change in place.plan().changes if change.signs] == []
+    algorithm = place.certificate("certificates/web").signature_hash_algorithm
+    assert algorithm is not None
+    assert algorithm.name == digest
+
+
+def test_what_is_signed_while_an_issuer_waits_for_its_new_key_has_the_digest_that_was_asked_for(place: Place) -> None:
     place.edit("dns: [www.acme.example]", "dns: [www.acme.example], digest: sha512")
     place.apply()
     place.file("authorities/root/key.pem").unlink()
