@@ -93,7 +93,7 @@ def remove_expired(tree: Tree, now: datetime) -> int:
 
 @contextlib.contextmanager
 def published(directory: int, name: str) -> Iterator[tuple[int, str] | None]:
-    """Give where a file of a resource lies: one that was adopted by its absolute path, or None."""
+    """Give where a file of a resource really lies, or None; an adopted one is named by its absolute path."""
     if not name.startswith("/"):
         with generations.published(directory, name) as found:
             yield found

@@ -5,8 +5,6 @@ pkiplan's own key lies in its own file; any other may be nowhere else.
 
 from __future__ import annotations
 
-import re
-
 from pkiplan.apply import archive, filesystem, generations
 from pkiplan.apply.work import Work
 from pkiplan.model.observed import Found, Observation, ObservedFile, Unreadable
@@ -14,8 +12,7 @@ from pkiplan.model.resource import CERTIFICATE_FILE, Resource
 from pkiplan.model.tree import DATA_LINK, LARGEST_PEM
 from pkiplan.plan.changes import Change
 from pkiplan.plan.key import spki_of
-
-_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
+from pkiplan.x509.pem_lines import PRIVATE_KEY_BEGIN
 
 
 def names_with_others_keys(work: Work, resource: Resource, change: Change, directory: int) -> list[str]:
@@ -37,7 +34,7 @@ def _may_hold_another_key(
     held = found.value.contents.key_spki_sha256 if isinstance(found, Found) else None
     if held not in (None, own_key):
         return True
-    count = 0 if content is None or b"PRIVATE KEY-----" not in content else len(_PRIVATE_KEY.findall(content))
+    count = 0 if content is None or b"PRIVATE KEY-----" not in content else len(PRIVATE_KEY_BEGIN.findall(content))
     if count or held is not None:
         return count > (held is not None)
     # Nobody can look into it. What pkiplan wrote lies in a generation.

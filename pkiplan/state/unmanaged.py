@@ -8,7 +8,6 @@ hand: certificate and key alone may be somebody's own, which happen to lie here.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -29,6 +28,7 @@ from pkiplan.model.tree import (
     unquoted,
 )
 from pkiplan.state.read import Reader
+from pkiplan.x509.pem_lines import PRIVATE_KEY_BEGIN
 
 # A description needs a look into the file; who has more strangers than this reads the names.
 MOST_DESCRIPTIONS = 200
@@ -38,7 +38,6 @@ _MADE_HERE = frozenset({DATA_LINK, CNF_FILE, INDEX_FILE})
 
 _CERTIFICATE_FILES = frozenset({CERTIFICATE_FILE, KEY_FILE, CHAIN_FILE, FULLCHAIN_FILE, CNF_FILE})
 
-_PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -225,7 +224,7 @@ def _describe(reader: Reader, path: str) -> str:
     if not isinstance(read, Found):
         return "file"
     content = read.value.content
-    if _PRIVATE_KEY.search(content):
+    if PRIVATE_KEY_BEGIN.search(content):
         return "private key and certificate" if _CERTIFICATE in content else "private key"
     if _CERTIFICATE in content:
         return _describe_certificate(content)

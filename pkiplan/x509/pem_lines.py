@@ -8,6 +8,9 @@ import re
 from pkiplan.diagnostics import Diagnostic
 from pkiplan.errors import KeyMaterialError
 
+# The first line of a private key, of whatever kind and in the clear or not.
+PRIVATE_KEY_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
+
 _BEGIN = b"-----BEGIN "
 _WITHIN_A_LINE = re.compile(rb"[^\n]-----BEGIN ")
 _LINE = 64

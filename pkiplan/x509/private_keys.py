@@ -24,7 +24,7 @@ from pkiplan.errors import WRONG_PASSPHRASE, KeyMaterialError, SecretError, Unus
 from pkiplan.model.keys import EcKeySpec, KeyEncryption, KeyForm, RsaKeySpec
 from pkiplan.model.tree import LARGEST_PEM
 from pkiplan.x509.keys import PRIVATE_KEYS, PrivateKey, PublicKey, key_spec
-from pkiplan.x509.pem_lines import pem_block
+from pkiplan.x509.pem_lines import PRIVATE_KEY_BEGIN, pem_block
 from pkiplan.x509.pss_keys import bond_of
 
 # Opening takes a third of a second at 600,000 rounds; a file that asks for more than this only wastes time.
@@ -34,7 +34,6 @@ MOST_ROUNDS = 20_000_000
 warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
 
 _PEM_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----(.*?)-----END \1-----", re.DOTALL)
-_PEM_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 _DEK_INFO = re.compile(rb"^DEK-Info:[ \t]*([A-Za-z0-9-]+),", re.MULTILINE)
 
 _FORMS: dict[bytes, KeyForm] = {
@@ -191,7 +190,7 @@ def _find_key(data: bytes) -> _Block:
         raise _failure(f"{len(data)} bytes are too many for a key file (at most {LARGEST_PEM})")
     if not data.strip():
         raise _failure("the key file is empty")
-    begun = len(_PEM_BEGIN.findall(data))
+    begun = len(PRIVATE_KEY_BEGIN.findall(data))
     if begun == 0:
         raise _failure("there is no private key in PEM form")
     if begun > 1:
